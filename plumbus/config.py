@@ -1,0 +1,51 @@
+"""The settings: one table of name, type, default and meaning, read from the environment and `.env`."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_data_dir() -> Path:
+    """Return the platform's user data folder for PLUMBUS, not created."""
+    return user_data_path('plumbus', appauthor=False)
+
+
+class Settings(BaseSettings):
+    """What can be set from outside. Raise pydantic.ValidationError naming the setting that is wrong."""
+
+    model_config = SettingsConfigDict(
+        env_prefix='PLUMBUS_', env_file='.env', env_ignore_empty=True, extra='ignore', populate_by_name=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        validation_alias=AliasChoices('PLUMBUS_DATA_DIR', 'DATA_DIR'),
+        description='Everything PLUMBUS keeps.',
+    )
+    host: str = Field('127.0.0.1', description='Listen address.')
+    port: int = Field(5000, ge=0, le=65535, description='Listen port.')
+    admin_password: SecretStr | None = Field(None, description='Creates the user admin at the first start.')
+    api_token: SecretStr | None = Field(
+        None, description='A bearer token accepted besides those made in Settings.'
+    )
+    secret_key: SecretStr | None = Field(None, description='Encrypts stored passwords and private keys.')
+    max_parallel: int = Field(3, ge=1, le=100, description='Backups and restores running at once.')
+    timezone: str | None = Field(
+        None, validation_alias='TZ', description="Time zone of cron expressions; the system's without it."
+    )
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which schedules are read that name none."""
+        return ZoneInfo(self.timezone or _system_timezone())
+
+
+def _system_timezone() -> str:
+    # /etc/localtime is a link into the zoneinfo tree on every distribution with systemd or tzdata (tzset(3)).
+    target = os.path.realpath('/etc/localtime')
+    return target.partition('/zoneinfo/')[2] or 'UTC'

@@ -1,0 +1,12 @@
+"""What PLUMBUS speaks about: clients, jobs, backups, restores. Typed and checked; no I/O."""
+
+from plumbus.model.client import AuthMethod, Client, ClientFields, ConnectionTest, HostKey, RemoteFile
+from plumbus.model.fields import checked
+from plumbus.model.job import Job, JobFields, JobView, Retention
+from plumbus.model.record import Page, Record
+from plumbus.model.run import Backup, Progress, Restore, RestoreRequest, Run, Status, Trigger
+
+__all__ = [
+    'AuthMethod', 'Backup', 'Client', 'ClientFields', 'ConnectionTest', 'HostKey', 'Job', 'JobFields', 'JobView', 'Page',
+    'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Run', 'Status', 'Trigger', 'checked',
+]  # fmt: skip

@@ -1,0 +1,89 @@
+"""What to back up from one client, when, and how long to keep it."""
+
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
+
+from plumbus.model.fields import AbsolutePath, Command, ExcludePattern, Name, Timezone
+from plumbus.model.record import Record
+
+Count = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class Retention(BaseModel):
+    """How many snapshots to keep of each kind. All 0: keep everything."""
+
+    keep_last: Count = 0
+    keep_hourly: Count = 0
+    keep_daily: Count = 0
+    keep_weekly: Count = 0
+    keep_monthly: Count = 0
+    keep_yearly: Count = 0
+
+    @model_validator(mode='before')
+    @classmethod
+    def _null_is_zero(cls, fields: Any) -> Any:
+        return {k: 0 if v is None else v for k, v in fields.items()} if isinstance(fields, dict) else fields
+
+
+class JobFields(BaseModel):
+    """What a user sets on a job. `source_path` alone is accepted for `source_paths`; `schedule` null is manual."""
+
+    client_id: int
+    name: Name
+    source_paths: Annotated[list[AbsolutePath], Field(min_length=1, max_length=1000)]
+    excludes: Annotated[list[ExcludePattern], Field(max_length=1000)] = []
+    schedule: Annotated[str, Field(max_length=200)] | None = None
+    timezone: Timezone | None = None
+    enabled: bool = True
+    retention: Retention = Retention()
+    bandwidth_limit_kib: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    compress: bool = False
+    one_file_system: bool = False
+    timeout_minutes: Annotated[int, Field(ge=0, le=525_600)] = 0
+    retries: Annotated[int, Field(ge=0, le=100)] = 2
+    retry_delay_s: Annotated[int, Field(ge=0, le=86_400)] = 60
+    catch_up: bool = True
+    pre_command: Command | None = None
+    post_command: Command | None = None
+
+    @model_validator(mode='before')
+    @classmethod
+    def _one_source_path(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get('source_path') and not fields.get('source_paths'):
+            return {**fields, 'source_paths': [fields['source_path']]}
+        return fields
+
+
+class Job(Record):
+    """A stored job, checked when it was written."""
+
+    client_id: int
+    name: str
+    source_paths: list[str]
+    excludes: list[str] = []
+    schedule: str | None = None
+    timezone: str | None = None
+    enabled: bool = True
+    retention: Retention = Retention()
+    bandwidth_limit_kib: int = 0
+    compress: bool = False
+    one_file_system: bool = False
+    timeout_minutes: int = 0
+    retries: int = 2
+    retry_delay_s: int = 60
+    catch_up: bool = True
+    pre_command: str | None = None
+    post_command: str | None = None
+
+
+class JobView(Job):
+    """A job with what follows from its schedule and history; `source_path` is the first of `source_paths`."""
+
+    client_name: str = ''
+    source_path: str = ''
+    next_run: AwareDatetime | None = None
+    last_run: AwareDatetime | None = None
+    last_status: str | None = None
+    last_backup_id: int | None = None
+    schedule_text: str = ''

@@ -1,0 +1,115 @@
+"""Executions: a backup pulls, a restore pushes. Their states, records and live progress."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from plumbus.model.fields import AbsolutePath
+from plumbus.model.record import Record
+
+
+class Status(StrEnum):
+    """queued → running → one of the others, which are final."""
+
+    QUEUED = 'queued'
+    RUNNING = 'running'
+    COMPLETED = 'completed'
+    WARNING = 'warning'
+    FAILED = 'failed'
+    CANCELLED = 'cancelled'
+    INTERRUPTED = 'interrupted'
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will change any more."""
+        return self not in {Status.QUEUED, Status.RUNNING}
+
+    @property
+    def good(self) -> bool:
+        """Whether the run reached its aim: a backup in such a state has left a snapshot."""
+        return self in {Status.COMPLETED, Status.WARNING}
+
+
+class Trigger(StrEnum):
+    """Who asked for the run."""
+
+    SCHEDULE = 'schedule'
+    MANUAL = 'manual'
+    API = 'api'
+    CATCH_UP = 'catch-up'
+    RETRY = 'retry'
+
+
+class Progress(BaseModel):
+    """How far a run is. Bytes, bytes per second and seconds; totals are null until the scan has told them."""
+
+    phase: str = 'queued'
+    percent: float | None = None
+    bytes: int = 0
+    bytes_total: int | None = None
+    files: int = 0
+    files_total: int | None = None
+    rate_bps: float = 0
+    eta_s: float | None = None
+    current_file: str | None = None
+
+
+class Run(Record):
+    """What records of backups and restores share."""
+
+    client_id: int
+    client_name: str = ''
+    status: Status = Status.QUEUED
+    start_time: AwareDatetime | None = None
+    end_time: AwareDatetime | None = None
+    duration_s: float | None = None
+    transferred_bytes: int = 0
+    file_count: int = 0
+    exit_code: int | None = None
+    error_message: str | None = None
+    cause: str | None = None
+    remedy: str | None = None
+    warnings: list[str] = []
+    progress: Progress | None = None
+
+
+class Backup(Run):
+    """One execution of a job. `created_at` is when it was queued; `backup_path` is relative to the data dir."""
+
+    job_id: int
+    job_name: str = ''
+    trigger: Trigger = Trigger.MANUAL
+    size_bytes: int = 0
+    disk_bytes: int = 0
+    new_files: int = 0
+    changed_files: int = 0
+    deleted_files: int = 0
+    backup_path: str | None = None
+    verified_at: AwareDatetime | None = None
+    verify_status: str | None = None
+    pinned: bool = False
+    note: str = ''
+
+
+class RestoreRequest(BaseModel):
+    """What to bring back where. No `paths`: all of it. No `restore_path`: where it came from."""
+
+    paths: Annotated[list[AbsolutePath], Field(max_length=10_000)] = []
+    restore_path: AbsolutePath | None = None
+    client_id: int | None = None
+    delete: bool = False
+    dry_run: bool = False
+
+
+class Restore(Run):
+    """One copy back. `changes` is what a dry run would do."""
+
+    backup_id: int
+    job_id: int
+    job_name: str = ''
+    paths: list[str] = []
+    restore_path: str | None = None
+    delete: bool = False
+    dry_run: bool = False
+    changes: list[dict[str, Any]] = []
