@@ -70,14 +70,24 @@ class HostKeyChanged(ClientError):
 
 
 class TransferFailed(PlumbusError):
-    """A backup or restore cannot go on. `cause` names the row of the table of causes, `exit_code` rsync's."""
+    """A backup or restore cannot go on. `cause` names the row of the table of causes, `exit_code` is rsync's.
+
+    `transient` tells that the same run may succeed a little later.
+    """
 
     def __init__(
-        self, message: str, remedy: str = '', cause: str = 'unknown', exit_code: int | None = None
+        self,
+        message: str,
+        remedy: str = '',
+        cause: str = 'unknown',
+        *,
+        exit_code: int | None = None,
+        transient: bool = False,
     ) -> None:
         super().__init__(message, remedy)
         self.cause = cause
         self.exit_code = exit_code
+        self.transient = transient
 
 
 class Cancelled(PlumbusError):

@@ -1,0 +1,105 @@
+"""What a snapshot holds, entry by entry, in one compact file beside its tree (zstd-compressed msgpack).
+
+First a header (a map), then one array for each entry in the order in which rsync listed them, last a map that closes the
+file: a manifest without it is not whole. Written and read as a stream: memory does not grow with the tree.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple, Self
+
+import msgpack
+import zstandard
+
+from plumbus.errors import StoreError
+
+FILE_NAME = 'manifest.msgpack.zst'
+FORMAT = 1
+BATCH = 512
+
+
+class Entry(NamedTuple):
+    """One name in a snapshot. `mtime` in seconds UTC, `mode` the permission bits, `path` without a slash in front.
+
+    `kind` is rsync's letter (f file, d folder, L link, D device, S special); `target` the aim of a symbolic link or the
+    leader of a hard link; `linked` tells a further name of another entry; `stored` that this very snapshot wrote it;
+    `checksum` the raw bytes of the whole file's checksum by `algorithm`, None where it was never transferred.
+    """
+
+    path: bytes
+    kind: str
+    size: int
+    mtime: int
+    mode: int
+    uid: int
+    gid: int
+    checksum: bytes | None = None
+    algorithm: str | None = None
+    stored: bool = False
+    linked: bool = False
+    target: bytes | None = None
+
+
+class ManifestWriter:
+    """Use it with `with`: only when the block ends well is the file closed by its last record."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._batch: list[Entry] = []
+        self._pack = msgpack.Packer(use_bin_type=True).pack
+
+    def __enter__(self) -> Self:
+        self._file: BinaryIO = self.path.open('wb')
+        self._stream = zstandard.ZstdCompressor(level=3).stream_writer(self._file, closefd=False)
+        self._stream.write(self._pack({'format': FORMAT}))
+        return self
+
+    def add(self, entry: Entry) -> None:
+        """Given an entry, append it."""
+        self._batch.append(entry)
+        self.count += 1
+        if len(self._batch) >= BATCH:
+            self._flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._flush()
+            self._stream.write(self._pack({'entries': self.count}))
+        self._stream.close()
+        self._file.close()
+
+    def _flush(self) -> None:
+        self._stream.write(b''.join(map(self._pack, self._batch)))
+        self._batch.clear()
+
+
+def read_manifest(path: Path) -> Iterator[Entry]:
+    """Given a manifest file, yield its entries in their order. Raise StoreError if it is missing, damaged or cut off."""
+    count = 0
+    for record in _records(path):
+        if isinstance(record, dict):
+            if record.get('entries') == count:
+                return
+            if record.get('format') == FORMAT:
+                continue
+            break
+        yield Entry(*record)
+        count += 1
+    raise StoreError(
+        f'The manifest {path.name} of a snapshot is cut off.', 'Verify this snapshot, or delete it.'
+    )
+
+
+def _records(path: Path) -> Iterator[Any]:
+    try:
+        with path.open('rb') as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+            yield from msgpack.Unpacker(stream, raw=False, max_buffer_size=2**26)
+    except (OSError, zstandard.ZstdError, ValueError, msgpack.UnpackException) as error:
+        raise StoreError(
+            f'The manifest {path.name} of a snapshot cannot be read ({type(error).__name__}).',
+            'Verify this snapshot, or delete it.',
+        ) from error

@@ -1,0 +1,226 @@
+"""A tree whose names came from a client: every step goes through a folder's descriptor and follows no symbolic link."""
+
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self, TypeVar
+
+from plumbus.errors import NotFound
+
+Found = TypeVar('Found')
+FICLONE = 0x40049409  # ioctl_ficlone(2): share the blocks where the file system can
+CHUNK = 16 * 2**20
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def relative_parts(path: bytes) -> list[bytes]:
+    """Given a path below a tree ('/a/b', b'a/b/'), return its parts. Raise NotFound if it holds '..' or a NUL."""
+    parts = [part for part in path.split(b'/') if part not in {b'', b'.'}]
+    if b'..' in parts or b'\0' in path:
+        raise NotFound('There is no such file in the snapshot.')
+    return parts
+
+
+class Tree:
+    """Open it with `with`. Paths are bytes below the root; what is a link is handled as a link."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._descriptor = -1
+        self._parent: tuple[list[bytes], int] | None = None
+
+    def __enter__(self) -> Self:
+        self._descriptor = os.open(self.root, FOLDER)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._forget_parent()
+        os.close(self._descriptor)
+
+    def lstat(self, path: bytes) -> os.stat_result:
+        """Return what lies at `path`. Raise NotFound if there is nothing, or a link on the way."""
+        with_parent = self._locate(path)
+        return _found(lambda: os.stat(with_parent[1], dir_fd=with_parent[0], follow_symlinks=False))
+
+    def exists(self, path: bytes) -> bool:
+        """Whether something lies at `path` without a link on the way."""
+        try:
+            self.lstat(path)
+        except NotFound:
+            return False
+        return True
+
+    def entries(self, path: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
+        """Yield (name, what lies there) of a folder, in no order. Raise NotFound if it is no folder."""
+        descriptor = self._open_folder(relative_parts(path))
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    yield os.fsencode(entry.name), entry.stat(follow_symlinks=False)
+        finally:
+            os.close(descriptor)
+
+    def read_link(self, path: bytes) -> bytes:
+        """Return the target of the symbolic link at `path`."""
+        folder, name = self._locate(path)
+        return _found(lambda: os.readlink(name, dir_fd=folder))
+
+    def open_file(self, path: bytes) -> int:
+        """Return a descriptor for reading a regular file. Raise NotFound if it is none: a FIFO is never opened."""
+        folder, name = self._locate(path)
+        if not stat.S_ISREG(self.lstat(path).st_mode):
+            raise NotFound('This is not a regular file.')
+        return _found(
+            lambda: os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        )
+
+    def remove(self, path: bytes) -> None:
+        """Remove what lies at `path`, a folder with all below it. Nothing there is fine."""
+        try:
+            mode = self.lstat(path).st_mode
+        except NotFound:
+            return
+        folder, name = self._locate(path)
+        _make_writable(folder)
+        if stat.S_ISDIR(mode):
+            self._forget_parent()
+            folder, name = self._locate(path)
+            shutil.rmtree(os.fsdecode(name), dir_fd=folder, onerror=_retry_writable)
+        else:
+            os.unlink(name, dir_fd=folder)
+
+    def link(self, leader: bytes, path: bytes) -> None:
+        """Make `path` a further name of `leader`, in place of what was there."""
+        self.remove(path)
+        with_leader = os.dup(self._locate(leader)[0])
+        try:
+            folder, name = self._locate(path)
+            _make_writable(folder)
+            os.link(
+                relative_parts(leader)[-1],
+                name,
+                src_dir_fd=with_leader,
+                dst_dir_fd=folder,
+                follow_symlinks=False,
+            )
+        finally:
+            os.close(with_leader)
+
+    def make_private(self, path: bytes, keep_going: Callable[[], None]) -> None:
+        """Replace the regular file at `path` by its own copy, so that no older snapshot shares its inode.
+
+        `keep_going` is called between chunks and may raise to stop. Content, mode, owner and times are copied.
+        """
+        folder, name = self._locate(path)
+        _make_writable(folder)
+        copy_name = b'.plumbus-' + secrets.token_hex(8).encode()
+        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            copy = os.open(
+                copy_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder
+            )
+            try:
+                _copy_file(source, copy, keep_going)
+            except BaseException:
+                os.unlink(copy_name, dir_fd=folder)
+                raise
+            finally:
+                os.close(copy)
+        finally:
+            os.close(source)
+        os.rename(copy_name, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def _locate(self, path: bytes) -> tuple[int, bytes]:
+        parts = relative_parts(path)
+        if not parts:
+            return self._descriptor, b'.'
+        if self._parent is None or self._parent[0] != parts[:-1]:
+            descriptor = self._open_folder(parts[:-1])
+            self._forget_parent()
+            self._parent = (parts[:-1], descriptor)
+        return self._parent[1], parts[-1]
+
+    def _open_folder(self, parts: list[bytes]) -> int:
+        descriptor = os.dup(self._descriptor)
+        for part in parts:
+            parent = descriptor
+            try:
+                descriptor = _found(lambda part=part, parent=parent: os.open(part, FOLDER, dir_fd=parent))  # type: ignore[misc]
+            finally:
+                os.close(parent)
+        return descriptor
+
+    def _forget_parent(self) -> None:
+        if self._parent is not None:
+            os.close(self._parent[1])
+            self._parent = None
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with all below it, read-only folders included. Nothing there is fine."""
+    if path.exists():
+        shutil.rmtree(path, onerror=_retry_writable)
+
+
+def _found(look: Callable[[], Found]) -> Found:
+    try:
+        return look()
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}:
+            raise NotFound('There is no such file in the snapshot.') from None
+        raise
+
+
+def _make_writable(folder: int) -> None:
+    mode = os.fstat(folder).st_mode
+    if os.geteuid() and not mode & stat.S_IWUSR:
+        os.fchmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
+
+
+def _retry_writable(function: Callable[..., object], path: str, _error: object) -> None:
+    # Only without root does a folder without write permission stop us; it is one of ours, being removed.
+    os.chmod(os.path.dirname(path), stat.S_IRWXU)
+    os.chmod(path, stat.S_IRWXU)
+    function(path)
+
+
+def _copy_file(source: int, copy: int, keep_going: Callable[[], None]) -> None:
+    try:
+        fcntl.ioctl(copy, FICLONE, source)
+    except OSError:
+        _copy_data(source, copy, keep_going)
+    known = os.fstat(source)
+    if os.geteuid() == 0:
+        os.fchown(copy, known.st_uid, known.st_gid)
+    os.fchmod(copy, stat.S_IMODE(known.st_mode))
+    os.utime(copy, ns=(known.st_atime_ns, known.st_mtime_ns))
+
+
+def _copy_data(source: int, copy: int, keep_going: Callable[[], None]) -> None:
+    """Copy the parts that hold data; holes stay holes (lseek(2), SEEK_DATA)."""
+    size = os.fstat(source).st_size
+    os.ftruncate(copy, size)
+    offset = _next_data(source, 0)
+    while offset < size:
+        end = os.lseek(source, offset, os.SEEK_HOLE)
+        while offset < end:
+            keep_going()
+            count = os.copy_file_range(source, copy, min(CHUNK, end - offset), offset, offset)
+            if not count:
+                return
+            offset += count
+        offset = _next_data(source, offset)
+
+
+def _next_data(descriptor: int, offset: int) -> int:
+    try:
+        return os.lseek(descriptor, offset, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # only a hole is left
+            return os.fstat(descriptor).st_size
+        raise
