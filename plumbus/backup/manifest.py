@@ -69,7 +69,7 @@ class ManifestWriter:
         if kind is None:
             self._flush()
             self._stream.write(self._pack({'entries': self.count}))
-        self._stream.close()
+        self._stream.close()  # type: ignore[no-untyped-call]
         self._file.close()
 
     def _flush(self) -> None:

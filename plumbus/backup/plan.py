@@ -24,6 +24,18 @@ class Tally:
     fetch_files: int = 0
     fetch_bytes: int = 0
 
+    def see(self, item: Item, entry: Entry) -> None:
+        """Given one more item and its entry, count it."""
+        if entry.kind == 'd':
+            return
+        self.files += 1
+        if entry.kind == 'f' and not entry.linked:
+            self.bytes += entry.size
+        if item.is_new:
+            self.new += 1
+        elif not item.is_unchanged:
+            self.changed += 1
+
 
 @dataclass(kw_only=True, slots=True)
 class Plan:
@@ -43,6 +55,10 @@ class Plan:
     def changes_anything(self) -> bool:
         """Whether the new tree differs from the last one at all."""
         return bool(self.fetch or self.remove or self.links)
+
+    def wanted(self) -> list[bytes]:
+        """Return what is asked of the client, folders whose content changes here included (their times change with it)."""
+        return sorted({*self.fetch, *self.touched})
 
 
 @dataclass(slots=True)
@@ -64,7 +80,7 @@ class Planner:
         """Given the next item of the scan, sort it in. Raise TransferFailed if its name leads out of the tree."""
         known = None if item.is_new else self._look_up(item.path)
         entry = entry_of(item, known)
-        self._count(item, entry)
+        self.tally.see(item, entry)
         if item.is_hardlink and item.extra:
             self._links.append(entry)
         elif not item.is_unchanged:
@@ -107,17 +123,6 @@ class Planner:
             self._passed[entry.path] = entry
         return None
 
-    def _count(self, item: Item, entry: Entry) -> None:
-        if entry.kind == 'd':
-            return
-        self.tally.files += 1
-        if entry.kind == 'f' and not entry.linked:
-            self.tally.bytes += entry.size
-        if item.is_new:
-            self.tally.new += 1
-        elif not item.is_unchanged:
-            self.tally.changed += 1
-
     def _tally_fetch(self) -> None:
         files = [entry for entry in self._fetch.values() if entry.kind == 'f' and not entry.linked]
         self.tally.fetch_files = len(files)
@@ -135,7 +140,7 @@ def entry_of(item: Item, known: Entry | None = None, algorithm: str | None = Non
             'The client sent a file name that leads out of its folder.', 'Check this machine.', 'hostile'
         )
     kind = chr(item.change[1])
-    inherited = known if known is not None and item.is_unchanged else None
+    inherited = known if known is not None and not item.has_data else None
     checksum = bytes.fromhex(item.checksum.decode()) if item.checksum and item.checksum.strip(b'0') else None
     return Entry(
         path=item.path,

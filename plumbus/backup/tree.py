@@ -47,13 +47,13 @@ class Tree:
         with_parent = self._locate(path)
         return _found(lambda: os.stat(with_parent[1], dir_fd=with_parent[0], follow_symlinks=False))
 
-    def exists(self, path: bytes) -> bool:
-        """Whether something lies at `path` without a link on the way."""
+    def kind(self, path: bytes) -> str:
+        """Return 'd' for a folder, 'f' for a regular file, 'other' for anything else, '' for nothing."""
         try:
-            self.lstat(path)
+            mode = self.lstat(path).st_mode
         except NotFound:
-            return False
-        return True
+            return ''
+        return 'd' if stat.S_ISDIR(mode) else 'f' if stat.S_ISREG(mode) else 'other'
 
     def entries(self, path: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
         """Yield (name, what lies there) of a folder, in no order. Raise NotFound if it is no folder."""
@@ -93,6 +93,17 @@ class Tree:
             shutil.rmtree(os.fsdecode(name), dir_fd=folder, onerror=_retry_writable)
         else:
             os.unlink(name, dir_fd=folder)
+
+    def remove_quietly(self, path: bytes) -> None:
+        """Remove what lies at `path`; the folder around it keeps its times."""
+        try:
+            folder, _ = self._locate(path)
+        except NotFound:
+            return
+        known = os.fstat(folder)
+        self.remove(path)
+        folder, _ = self._locate(path)
+        os.utime(folder, ns=(known.st_atime_ns, known.st_mtime_ns))
 
     def link(self, leader: bytes, path: bytes) -> None:
         """Make `path` a further name of `leader`, in place of what was there."""

@@ -1,0 +1,294 @@
+"""One attempt to copy a client's files into a workspace: scan and link side by side, then fetch what differs."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import humanize
+
+from plumbus.backup.listing import OutputReader, nul_separated
+from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
+from plumbus.backup.plan import Plan, Planner, Tally, entry_of
+from plumbus.backup.reporting import Reporter, readable
+from plumbus.backup.snapshots import Snapshot, Workspace
+from plumbus.backup.tree import Tree
+from plumbus.cancellation import Cancellation
+from plumbus.errors import Cancelled, TransferFailed
+from plumbus.transfer import process, rsync
+from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.outcome import Explanation, Stage, explain
+from plumbus.transfer.process import LineReader, Outcome
+from plumbus.transfer.ssh import SshSession
+
+IDLE_TIMEOUT_S = 180.0
+SHOWN_ERROR_LINES = 100
+MAX_WARNINGS = 100
+
+
+@dataclass(kw_only=True, slots=True)
+class Pulled:
+    """What an attempt brought, in bytes and files; `warnings` are sentences about single files."""
+
+    tally: Tally
+    transferred_bytes: int = 0
+    disk_bytes: int = 0
+    exit_code: int = 0
+    partial: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True, slots=True)
+class Pull:
+    """`previous` is the job's newest snapshot, None for its first run; `deadline` is a time of time.monotonic()."""
+
+    sources: list[str]
+    options: rsync.Options
+    session: SshSession
+    workspace: Workspace
+    previous: Snapshot | None
+    reporter: Reporter
+    cancellation: Cancellation
+    home: Path
+    deadline: float | None = None
+    pulled: Pulled = field(default_factory=lambda: Pulled(tally=Tally()))
+
+    def run(self) -> Pulled:
+        """Return what was brought; the workspace then holds a whole tree and its manifest.
+
+        Raise TransferFailed with the cause if it cannot be had, Cancelled if someone asked to stop.
+        """
+        if self.previous is None:
+            self._first_run()
+        else:
+            self._next_run(self.previous)
+        return self.pulled
+
+    def _first_run(self) -> None:
+        tally = self.pulled.tally
+        self._scan(self.workspace.tree, lambda item: tally.see(item, entry_of(item)))
+        tally.fetch_files, tally.fetch_bytes = tally.files, tally.bytes
+        self._announce()
+        self._check_room()
+        fetched = Tally()
+        with ManifestWriter(self.workspace.manifest) as manifest:
+
+            def take(item: Item) -> None:
+                entry = entry_of(item, algorithm=reader.algorithm)._replace(stored=True)
+                fetched.see(item, entry)
+                self._count_stored(entry)
+                manifest.add(entry)
+
+            reader = OutputReader(take, self._show_transfer)
+            arguments = rsync.fetch_all_arguments(
+                self.options, self.session.rsync_shell, self.session.alias, self.sources, self.workspace.tree
+            )
+            self._transfer(arguments, reader)
+        self.pulled.tally = fetched
+
+    def _next_run(self, previous: Snapshot) -> None:
+        plan = self._scan_and_link(previous)
+        self.pulled.tally = plan.tally
+        self._announce()
+        self._check_room()
+        fetched: dict[bytes, Entry] = {}
+        if plan.changes_anything:
+            self.reporter.phase('preparing')
+            self._prepare_tree(plan)
+            self._fetch(plan, fetched)
+            self._drop_missing(plan, fetched)
+        self._finish_manifest(plan, fetched)
+
+    def _scan_and_link(self, previous: Snapshot) -> Plan:
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix='link') as helper:
+            linking = helper.submit(self._link_copy, previous)
+            try:
+                with ManifestWriter(self.workspace.scanned) as scanned:
+                    planner = Planner(known=read_manifest(previous.manifest), keep=scanned.add)
+                    self._scan(previous.tree, planner.add)
+                    plan = planner.finish()
+            finally:
+                linking.result()
+        return plan
+
+    def _scan(self, against: Path, take: Callable[[Item], None]) -> None:
+        self.reporter.phase('scanning')
+        seen = 0
+
+        def show(_progress: TransferProgress | None, items: list[Item]) -> None:
+            nonlocal seen
+            seen += len(items)
+            self.reporter.found(seen, readable(items[-1].path) if items else None)
+
+        arguments = rsync.scan_arguments(
+            self.options, self.session.rsync_shell, self.session.alias, self.sources, against
+        )
+        outcome = self._run(arguments, OutputReader(take, show))
+        self._accept(outcome, 'scan')
+
+    def _link_copy(self, previous: Snapshot) -> None:
+        """Link-copy the last tree: it is ours, and GNU cp follows no symbolic link with -a (cp(1))."""
+        self.workspace.tree.rmdir()
+        outcome = process.run(
+            ['cp', '-al', '--', os.fspath(previous.tree), os.fspath(self.workspace.tree)],
+            cancellation=self.cancellation,
+            env=rsync.environment(self.home),
+            idle_timeout_s=3600,
+            time_limit_s=self._time_left(),
+        )
+        self._accept(outcome, 'transfer')
+
+    def _prepare_tree(self, plan: Plan) -> None:
+        """Make the link copy ready: what is gone leaves, and nothing that will be written is shared any more."""
+        with Tree(self.workspace.tree) as tree:
+            for path in plan.remove:
+                self.cancellation.check()
+                tree.remove(path)
+            for leader, path in plan.links:
+                tree.link(leader, path)
+            for path, entry in plan.fetch.items():
+                self._make_way(tree, path, entry)
+
+    def _make_way(self, tree: Tree, path: bytes, entry: Entry) -> None:
+        self.cancellation.check()
+        kind = tree.kind(path)
+        if kind == 'd' and entry.kind == 'd':
+            return
+        if kind == 'f' and entry.kind == 'f' and not entry.linked:
+            tree.make_private(path, self.cancellation.check)
+        elif kind:
+            tree.remove(path)
+
+    def _fetch(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
+        def take(item: Item) -> None:
+            planned = plan.fetch.get(item.path)
+            if planned is not None:
+                fetched[item.path] = entry_of(item, planned, reader.algorithm)._replace(stored=True)
+
+        reader = OutputReader(take, self._show_transfer)
+        arguments = rsync.fetch_listed_arguments(
+            self.options, self.session.rsync_shell, self.session.alias, self.workspace.tree
+        )
+        self._transfer(arguments, reader, nul_separated(plan.wanted()))
+
+    def _drop_missing(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
+        """What was planned but did not come (vanished, unreadable) is not in this snapshot: no stale copy stays."""
+        with Tree(self.workspace.tree) as tree:
+            for path in sorted(plan.fetch.keys() - fetched.keys(), reverse=True):
+                if path != b'.':
+                    tree.remove_quietly(path)
+
+    def _finish_manifest(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
+        with ManifestWriter(self.workspace.manifest) as manifest:
+            for scanned in read_manifest(self.workspace.scanned):
+                entry = fetched.get(scanned.path) if scanned.path in plan.fetch else scanned
+                if entry is not None:
+                    manifest.add(entry)
+                    self._count_stored(entry)
+        self.workspace.scanned.unlink()
+
+    def _count_stored(self, entry: Entry) -> None:
+        if entry.stored and entry.kind == 'f' and not entry.linked:
+            self.pulled.disk_bytes += entry.size
+
+    def _check_room(self) -> None:
+        status = os.statvfs(self.workspace.path)
+        free, needed = status.f_bavail * status.f_frsize, self.pulled.tally.fetch_bytes
+        if needed > free:
+            raise TransferFailed(
+                f'The disk of the data folder is too full: {size(needed)} are to come, {size(free)} are free.',
+                'Delete old backups, keep fewer snapshots, or move the data folder to a larger disk.',
+                'disk_full',
+            )
+
+    def _announce(self) -> None:
+        tally = self.pulled.tally
+        self.reporter.say(
+            f'scan: {tally.files} files ({size(tally.bytes)}), {tally.new} new, {tally.changed} changed, {tally.deleted} gone; '
+            f'{tally.fetch_files} files ({size(tally.fetch_bytes)}) to fetch'
+        )
+
+    def _transfer(
+        self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
+    ) -> None:
+        tally = self.pulled.tally
+        self.reporter.phase('fetching', bytes_total=tally.fetch_bytes, files_total=tally.fetch_files)
+        outcome = self._run(arguments, reader, feed)
+        self._accept(outcome, 'transfer')
+        self.pulled.transferred_bytes += reader.stats.get('literal_bytes', 0)
+        self.pulled.exit_code = outcome.exit_code
+
+    def _show_transfer(self, progress: TransferProgress | None, items: list[Item]) -> None:
+        changed = [item for item in items if not item.is_unchanged]
+        if changed:
+            self.reporter.say(
+                *(f'{item.change.decode("ascii", "replace")} {readable(item.path)}' for item in changed)
+            )
+        if progress is not None:
+            current = readable(changed[-1].path) if changed else self.reporter.progress.current_file
+            self.reporter.moved(total_bytes=progress.bytes, files=progress.files_done or 0, current=current)
+
+    def _run(
+        self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
+    ) -> Outcome:
+        return process.run(
+            arguments,
+            cancellation=self.cancellation,
+            env={**rsync.environment(self.home), **self.session.env},
+            feed=feed,
+            on_output=reader,
+            on_error=self._show_errors(),
+            idle_timeout_s=IDLE_TIMEOUT_S,
+            time_limit_s=self._time_left(),
+        )
+
+    def _show_errors(self) -> LineReader:
+        left = SHOWN_ERROR_LINES
+
+        def show(lines: list[bytes]) -> None:
+            nonlocal left
+            self.reporter.say(*(readable(line) for line in lines[:left] if line.strip()))
+            left = max(0, left - len(lines))
+
+        return show
+
+    def _time_left(self) -> float | None:
+        return None if self.deadline is None else max(1.0, self.deadline - time.monotonic())
+
+    def _accept(self, outcome: Outcome, stage: Stage) -> None:
+        """Take over the complaints about single files; raise if the child's end means that there is no whole tree."""
+        if outcome.cancelled:
+            raise Cancelled(f'The backup was {self.cancellation.reason}.')
+        if outcome.timed_out == 'limit':
+            raise TransferFailed(
+                'The backup took longer than the job allows.',
+                'Allow it more time in the job, or back up less.',
+                'time_limit',
+            )
+        if outcome.timed_out:
+            raise TransferFailed(
+                f'Nothing came from the machine for {IDLE_TIMEOUT_S:.0f} seconds.',
+                'Look whether it is up and its network and disks are well.',
+                'timeout',
+                transient=True,
+            )
+        self._take_over(explain(outcome.exit_code, outcome.error_lines, stage=stage), outcome.exit_code)
+
+    def _take_over(self, told: Explanation, exit_code: int) -> None:
+        if told.severity == 'failed':
+            raise TransferFailed(
+                told.message, told.remedy, told.cause, exit_code=exit_code, transient=told.transient
+            )
+        if told.severity == 'warning':
+            self.pulled.partial = True
+        if told.cause:
+            listed = told.files or [told.message]
+            self.pulled.warnings += [text for text in listed if text not in self.pulled.warnings]
+            del self.pulled.warnings[MAX_WARNINGS:]
+
+
+def size(count: int) -> str:
+    """Given bytes, return them for people ('1.9 GB')."""
+    return str(humanize.naturalsize(count))

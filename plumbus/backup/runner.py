@@ -1,0 +1,329 @@
+"""One backup from the queue to its record: whatever happens, the record tells the truth and says what to do."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from plumbus.backup.pull import Pull, Pulled, size
+from plumbus.backup.reporting import LiveRuns, Reporter, readable
+from plumbus.backup.snapshots import TIME_FORMAT, Snapshots, Workspace
+from plumbus.backup.targets import Targets
+from plumbus.cancellation import Cancellation
+from plumbus.errors import Cancelled, ClientError, PlumbusError, TransferFailed
+from plumbus.events import Changed, EventBus
+from plumbus.model import Backup, Client, Job, Status, Trigger
+from plumbus.store.documents import Documents
+from plumbus.store.runlog import RunLogs
+from plumbus.transfer import process, rsync
+from plumbus.transfer.connection import probe
+from plumbus.transfer.ssh import SshSession, session
+
+INTERRUPTED = 'interrupted'
+COMMAND_IDLE_S = 3600.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Attempt:
+    """What one execution has at hand."""
+
+    backup: Backup
+    job: Job
+    client: Client
+    reporter: Reporter
+    cancellation: Cancellation
+    folder: Path
+    started: datetime
+    deadline: float | None
+
+
+@dataclass(kw_only=True, slots=True)
+class BackupRunner:
+    """Executes backups; one object serves all worker threads."""
+
+    clients: Documents[Client]
+    jobs: Documents[Job]
+    backups: Documents[Backup]
+    targets: Targets
+    snapshots: Snapshots
+    logs: RunLogs
+    events: EventBus
+    live: LiveRuns
+    now: Callable[[], datetime]
+    options: rsync.Options = field(default_factory=rsync.Options)
+
+    def execute(self, backup_id: int, cancellation: Cancellation) -> None:
+        """Given a queued backup, run it to its end. The record is final afterwards; nothing is raised for a failed run."""
+        backup = self.backups.get(backup_id)
+        reporter = Reporter('backup', backup_id, self.logs, self.events, self.now)
+        self.live.add(reporter)
+        started = self.now()
+        self.record(backup_id, status=Status.RUNNING, start_time=started)
+        try:
+            ending = self._ending(backup, reporter, cancellation, started)
+        finally:
+            self.live.remove(reporter)
+        ended = self.now()
+        self.record(
+            backup_id,
+            end_time=ended,
+            duration_s=round((ended - started).total_seconds(), 3),
+            progress=None,
+            **ending,
+        )
+
+    def record(self, backup_id: int, **changes: Any) -> None:
+        """Given what changed of a backup, store it and tell the bus."""
+        self.backups.set(backup_id, **changes)
+        self.events.publish(Changed(noun='backup', id=backup_id, action='updated'))
+
+    def _ending(
+        self, backup: Backup, reporter: Reporter, cancellation: Cancellation, started: datetime
+    ) -> dict[str, Any]:
+        try:
+            attempt = self._prepare(backup, reporter, cancellation, started)
+            return self._until_done(attempt)
+        except Cancelled as stop:
+            status = Status.INTERRUPTED if cancellation.reason == INTERRUPTED else Status.CANCELLED
+            reporter.say(str(stop))
+            return {'status': status, 'error_message': _stopped(status), 'cause': status.value}
+        except PlumbusError as error:
+            reporter.say(f'failed: {error}')
+            return failure(error)
+        except OSError as error:
+            reporter.say(f'failed: {error.strerror}')
+            return failure(storage_failure(error))
+        except Exception:
+            log.exception('Backup %d ended in an unexpected way', backup.id)
+            reporter.say('failed: an error inside PLUMBUS, see plumbus.log')
+            return failure(
+                TransferFailed(
+                    'An unexpected error inside PLUMBUS ended this backup.',
+                    'Look into logs/plumbus.log and report it.',
+                    'internal',
+                )
+            )
+
+    def _prepare(
+        self, backup: Backup, reporter: Reporter, cancellation: Cancellation, started: datetime
+    ) -> Attempt:
+        job = self.jobs.get(backup.job_id)
+        client = self.clients.get(job.client_id)
+        limit = job.timeout_minutes * 60
+        return Attempt(
+            backup=backup,
+            job=job,
+            client=client,
+            reporter=reporter,
+            cancellation=cancellation,
+            folder=self.snapshots.job_folder((client.id, client.name), (job.id, job.name)),
+            started=started,
+            deadline=time.monotonic() + limit if limit else None,
+        )
+
+    def _until_done(self, attempt: Attempt) -> dict[str, Any]:
+        """Try, and try again after a pause what may go better a little later."""
+        tries_left, pause = attempt.job.retries, float(attempt.job.retry_delay_s)
+        while True:
+            try:
+                return self._attempt(attempt)
+            except (TransferFailed, ClientError) as error:
+                if not tries_left or not _worth_a_retry(error, attempt):
+                    raise
+                attempt.reporter.say(f'{error} Next try in {pause:.0f} s, {tries_left} left.')
+                attempt.reporter.phase('waiting for the next try')
+                attempt.cancellation.wait(pause)
+                attempt.cancellation.check()
+                tries_left, pause = tries_left - 1, pause * 2
+
+    def _attempt(self, attempt: Attempt) -> dict[str, Any]:
+        attempt.reporter.phase('connecting')
+        attempt.reporter.say(
+            f'{attempt.client.name} ({attempt.client.username}@{attempt.client.host}:{attempt.client.port}): '
+            + ', '.join(attempt.job.source_paths)
+        )
+        self._pin_at_first_contact(attempt)
+        workspace = self.snapshots.begin(attempt.folder)
+        with session(self.targets.of(attempt.client), self.targets.keys, attempt.cancellation) as connection:
+            try:
+                self._command('pre-command', attempt.job.pre_command, attempt, connection)
+                pulled = self._pull(attempt, workspace, connection)
+            finally:
+                self._post_command(attempt, connection)
+        return self._publish(attempt, workspace, pulled)
+
+    def _pin_at_first_contact(self, attempt: Attempt) -> None:
+        target = self.targets.of(attempt.client)
+        if target.host_key_line is None:
+            found = probe(target, self.targets.keys)
+            self.targets.keys.pin(target.alias, found.host_key_line)
+            self.clients.set(attempt.client.id, host_key=found.fingerprint)
+            attempt.reporter.say(f'first contact: the host key {found.fingerprint} is trusted from now on')
+
+    def _pull(self, attempt: Attempt, workspace: Workspace, connection: SshSession) -> Pulled:
+        previous = self.snapshots.newest(attempt.folder)
+        pull = Pull(
+            sources=attempt.job.source_paths,
+            options=job_options(self.options, attempt.job, attempt.client),
+            session=connection,
+            workspace=workspace,
+            previous=previous,
+            reporter=attempt.reporter,
+            cancellation=attempt.cancellation,
+            home=self.snapshots.data_dir,
+            deadline=attempt.deadline,
+        )
+        return pull.run()
+
+    def _publish(self, attempt: Attempt, workspace: Workspace, pulled: Pulled) -> dict[str, Any]:
+        attempt.reporter.phase('finishing')
+        if pulled.partial and not pulled.tally.files:
+            raise TransferFailed(
+                'Not one file could be read.',
+                'Look at the log, and let PLUMBUS use sudo on this client or log in as root.',
+                'permission_denied',
+                exit_code=pulled.exit_code,
+            )
+        self._sync(workspace, attempt)
+        moment = self.snapshots.free_time(attempt.folder, attempt.started)
+        ending = success(pulled) | {
+            'backup_path': str(
+                (attempt.folder / moment.strftime(TIME_FORMAT)).relative_to(self.snapshots.data_dir)
+            )
+        }
+        self.snapshots.publish(workspace, moment.strftime(TIME_FORMAT), self._description(attempt, ending))
+        attempt.reporter.say(
+            f'done: {pulled.tally.files} files, {size(pulled.tally.bytes)}, {size(pulled.transferred_bytes)} transferred'
+        )
+        return ending
+
+    def _description(self, attempt: Attempt, ending: dict[str, Any]) -> dict[str, Any]:
+        ended = self.now()
+        final = attempt.backup.model_copy(
+            update={**ending, 'start_time': attempt.started, 'end_time': ended, 'progress': None}
+        )
+        return {
+            'format': 1,
+            'backup': final.model_dump(mode='json', exclude={'progress'}),
+            'job': attempt.job.model_dump(mode='json'),
+            'client': self.clients.get(attempt.client.id).model_dump(mode='json'),
+        }
+
+    def _sync(self, workspace: Workspace, attempt: Attempt) -> None:
+        """Bring all of the new snapshot to the disk before it gets its name (sync(1), -f: the whole file system)."""
+        outcome = process.run(
+            ['sync', '-f', str(workspace.path)],
+            cancellation=attempt.cancellation,
+            env=rsync.environment(self.snapshots.data_dir),
+            idle_timeout_s=3600,
+        )
+        if outcome.cancelled:
+            raise Cancelled(f'The backup was {attempt.cancellation.reason}.')
+        if outcome.exit_code:
+            raise TransferFailed(
+                'The snapshot could not be brought to the disk.',
+                'Look at the disk of the data folder.',
+                'disk_error',
+            )
+
+    def _command(self, label: str, command: str | None, attempt: Attempt, connection: SshSession) -> None:
+        if not command:
+            return
+        attempt.reporter.phase(label)
+        attempt.reporter.say(f'{label}: {command}')
+        outcome = process.run(
+            connection.ssh_argv(command),
+            cancellation=attempt.cancellation,
+            env={**rsync.environment(self.snapshots.data_dir), **connection.env},
+            on_output=lambda lines: attempt.reporter.say(*map(readable, lines)),
+            on_error=lambda lines: attempt.reporter.say(*map(readable, lines)),
+            idle_timeout_s=COMMAND_IDLE_S,
+        )
+        if outcome.cancelled:
+            raise Cancelled(f'The backup was {attempt.cancellation.reason}.')
+        if outcome.exit_code:
+            raise TransferFailed(
+                f'The {label} ended with exit code {outcome.exit_code}.',
+                'Its output is in the log; mend the command in the job.',
+                label.replace('-', '_'),
+                exit_code=outcome.exit_code,
+            )
+
+    def _post_command(self, attempt: Attempt, connection: SshSession) -> None:
+        """It runs after a failure too, and its own failure is told without costing the snapshot."""
+        try:
+            self._command('post-command', attempt.job.post_command, attempt, connection)
+        except TransferFailed as error:
+            attempt.reporter.say(str(error))
+
+
+def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:
+    """Given what both ends can do, the job and its client, return rsync's options."""
+    return rsync.Options(
+        acls=base.acls,
+        xattrs=base.xattrs,
+        sudo=client.use_sudo,
+        bandwidth_limit_kib=job.bandwidth_limit_kib,
+        compress=job.compress,
+        one_file_system=job.one_file_system,
+        excludes=tuple(job.excludes),
+    )
+
+
+def success(pulled: Pulled) -> dict[str, Any]:
+    """Given what was brought, return the fields of its record."""
+    return {
+        'status': Status.WARNING if pulled.partial else Status.COMPLETED,
+        'size_bytes': pulled.tally.bytes,
+        'file_count': pulled.tally.files,
+        'new_files': pulled.tally.new,
+        'changed_files': pulled.tally.changed,
+        'deleted_files': pulled.tally.deleted,
+        'transferred_bytes': pulled.transferred_bytes,
+        'disk_bytes': pulled.disk_bytes,
+        'warnings': pulled.warnings,
+        'exit_code': pulled.exit_code,
+        'error_message': 'Some files could not be read; they are listed under warnings.'
+        if pulled.partial
+        else None,
+        'cause': 'permission_denied' if pulled.partial else None,
+    }
+
+
+def failure(error: PlumbusError) -> dict[str, Any]:
+    """Given why a run failed, return the fields of its record."""
+    return {
+        'status': Status.FAILED,
+        'error_message': str(error),
+        'remedy': error.remedy or None,
+        'cause': getattr(error, 'cause', 'unknown'),
+        'exit_code': getattr(error, 'exit_code', None),
+    }
+
+
+def storage_failure(error: OSError) -> TransferFailed:
+    """Given what the file system of the data folder said, return it in plain words."""
+    return TransferFailed(
+        f'The data folder could not be written or read: {error.strerror}.',
+        'Look whether its disk is mounted, writable and not full.',
+        'storage',
+    )
+
+
+def _worth_a_retry(error: TransferFailed | ClientError, attempt: Attempt) -> bool:
+    # Someone who pressed the button wants to hear at once that the machine does not answer.
+    waiting = (
+        attempt.backup.trigger in {Trigger.MANUAL, Trigger.API}
+        and attempt.reporter.progress.phase != 'fetching'
+    )
+    return getattr(error, 'transient', False) and not waiting
+
+
+def _stopped(status: Status) -> str:
+    if status is Status.INTERRUPTED:
+        return 'PLUMBUS was stopped while this backup ran. Run it again: nothing of it is kept as a snapshot.'
+    return 'Someone cancelled this backup.'

@@ -1,0 +1,57 @@
+"""How a stored client is reached: its address, login and secrets put together, with the machines to jump through."""
+
+from plumbus.errors import ClientError
+from plumbus.model import Client
+from plumbus.store.documents import Documents
+from plumbus.store.vault import Vault
+from plumbus.transfer.keys import Keys
+from plumbus.transfer.ssh import Target
+
+MAX_JUMPS = 5
+
+
+def owner_of(client_id: int) -> str:
+    """Given a client's id, return under which name the vault keeps its secrets."""
+    return f'client:{client_id}'
+
+
+def alias_of(client_id: int) -> str:
+    """Given a client's id, return its name in ssh's configuration and among the pinned host keys."""
+    return f'plumbus-client-{client_id}'
+
+
+class Targets:
+    """Builds the target of a client. Secrets leave the vault here and go nowhere but into an ssh session."""
+
+    def __init__(self, clients: Documents[Client], vault: Vault, keys: Keys) -> None:
+        self._clients = clients
+        self._vault = vault
+        self.keys = keys
+
+    def of(
+        self, client: Client, *, password: str | None = None, private_key: str | None = None, jumps: int = 0
+    ) -> Target:
+        """Given a client, stored or not, return its target; a given secret goes before a stored one.
+
+        Raise ClientError if it is reached through itself.
+        """
+        if jumps > MAX_JUMPS:
+            raise ClientError(
+                'This client is reached through itself.', 'Choose another jump client.', 'jump_loop'
+            )
+        owner = owner_of(client.id)
+        by_password = client.auth_method == 'password'
+        jump = self._clients.get(client.jump_client_id) if client.jump_client_id else None
+        return Target(
+            alias=alias_of(client.id),
+            host=client.host,
+            port=client.port,
+            username=client.username,
+            auth_method=client.auth_method,
+            password=(password or self._vault.get(owner, 'password')) if by_password else None,
+            private_key=None if by_password else private_key or self._vault.get(owner, 'private_key'),
+            key_path=client.key_path,
+            sudo=client.use_sudo,
+            host_key_line=self.keys.pinned(alias_of(client.id)),
+            jump=self.of(jump, jumps=jumps + 1) if jump else None,
+        )
