@@ -1,0 +1,94 @@
+"""One text log a run: appended while it runs, followed by its tail, streamed whole, removed with its record."""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from plumbus.events import RunKind
+from plumbus.store.disk import make_private_folder, plain_errors
+
+MAX_BYTES = 10_000_000
+CHUNK_BYTES = 65_536
+CUT = '(The log is cut here: it has reached its greatest size.)'
+
+
+class RunLogs:
+    """Logs below one folder, one file a run. Thread-safe. A log that does not exist reads as empty."""
+
+    def __init__(self, folder: Path, max_bytes: int = MAX_BYTES) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+
+    def append(self, kind: RunKind, run_id: int, lines: Sequence[str]) -> None:
+        """Given lines without line ends, add them; from `max_bytes` on they are dropped. Raise StoreError."""
+        path = self._path(kind, run_id)
+        with self._lock, plain_errors(f'{self._folder.name}/{path.name}'):
+            make_private_folder(self._folder)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(path, flags, 0o600), 'ab') as file:
+                file.write(self._fitting(lines, os.fstat(file.fileno()).st_size))
+
+    def tail(self, kind: RunKind, run_id: int, count: int = 500) -> list[str]:
+        """Return the last `count` lines, oldest first. Raise StoreError if the log cannot be read."""
+        blocks: deque[bytes] = deque()
+        ends = 0
+        for block in self._backwards(kind, run_id):
+            blocks.appendleft(block)
+            ends += block.count(b'\n')
+            if ends > count:
+                break
+        lines = b''.join(blocks).removesuffix(b'\n').split(b'\n') if blocks else []
+        return [line.decode('utf-8', 'replace') for line in lines[max(len(lines) - count, 0) :]]
+
+    def read(self, kind: RunKind, run_id: int) -> Iterator[bytes]:
+        """Return the whole log in chunks. Raise StoreError if it cannot be read."""
+        path = self._path(kind, run_id)
+        with plain_errors(f'{self._folder.name}/{path.name}'):
+            if not path.exists():
+                return
+            with path.open('rb') as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    yield chunk
+
+    def delete(self, kind: RunKind, run_id: int) -> None:
+        """Remove the log, if there is one. Raise StoreError if that fails."""
+        path = self._path(kind, run_id)
+        with self._lock, plain_errors(f'{self._folder.name}/{path.name}'):
+            path.unlink(missing_ok=True)
+
+    def exists(self, kind: RunKind, run_id: int) -> bool:
+        """Return whether anything was logged for this run."""
+        return self._path(kind, run_id).exists()
+
+    def _path(self, kind: RunKind, run_id: int) -> Path:
+        return self._folder / f'{kind}-{int(run_id)}.log'
+
+    def _fitting(self, lines: Sequence[str], size: int) -> bytes:
+        # The line that reaches the limit is written whole, so the size alone tells that the log is cut.
+        data = bytearray()
+        for line in lines:
+            if size + len(data) >= self._max_bytes:
+                break
+            data += _encoded(line)
+            if size + len(data) >= self._max_bytes:
+                data += _encoded(CUT)
+        return bytes(data)
+
+    def _backwards(self, kind: RunKind, run_id: int) -> Iterator[bytes]:
+        path = self._path(kind, run_id)
+        with plain_errors(f'{self._folder.name}/{path.name}'):
+            if not path.exists():
+                return
+            with path.open('rb') as file:
+                position = file.seek(0, os.SEEK_END)
+                while position > 0:
+                    length = min(CHUNK_BYTES, position)
+                    position = file.seek(position - length)
+                    yield file.read(length)
+
+
+def _encoded(line: str) -> bytes:
+    return line.replace('\r', ' ').replace('\n', ' ').encode('utf-8', 'replace') + b'\n'

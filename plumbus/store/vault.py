@@ -1,0 +1,115 @@
+"""Secrets at rest: encrypted one by one with a key that does not lie in the database."""
+
+import base64
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from pydantic import SecretStr
+
+from plumbus.errors import StoreError
+from plumbus.model import Record
+from plumbus.store.database import Database
+from plumbus.store.disk import make_private_folder, plain_errors, sync_folder, write_beside
+from plumbus.store.documents import Documents
+
+SALT = b'plumbus vault'
+
+
+class StoredSecret(Record):
+    """One encrypted secret and whose it is."""
+
+    owner: str
+    name: str
+    token: str
+
+
+class Vault:
+    """Keeps secrets under an owner (like 'client:3') and a name (like 'password'). Thread-safe."""
+
+    def __init__(self, database: Database, key: str) -> None:
+        self._database = database
+        self._secrets = Documents(database, 'secrets', StoredSecret)
+        self._cipher = _cipher(key)
+
+    def put(self, owner: str, name: str, secret: str) -> None:
+        """Given a secret, keep it encrypted instead of what was there."""
+        token = self._cipher.encrypt(secret.encode()).decode('ascii')
+        with self._database.transaction():
+            self.forget(owner, name)
+            self._secrets.add(StoredSecret(owner=owner, name=name, token=token))
+
+    def get(self, owner: str, name: str) -> str | None:
+        """Return the secret, or None if there is none. Raise StoreError if the key is not the one it was kept with."""
+        found = self._find(owner, name)
+        if not found:
+            return None
+        try:
+            return self._cipher.decrypt(found[0].token).decode()
+        except InvalidToken:
+            raise StoreError(
+                f'The stored {name.replace("_", " ")} cannot be decrypted: the secret key is another than when it was saved.',
+                'Put back keys/secret.key or PLUMBUS_SECRET_KEY as it was, or enter the secret again.',
+            ) from None
+
+    def has(self, owner: str, name: str) -> bool:
+        """Return whether such a secret is kept."""
+        return bool(self._find(owner, name))
+
+    def forget(self, owner: str, name: str | None = None) -> None:
+        """Given an owner, remove the named secret, or all of the owner's."""
+        with self._database.transaction():
+            for found in self._find(owner, name):
+                self._secrets.remove(found.id)
+
+    def _find(self, owner: str, name: str | None) -> list[StoredSecret]:
+        page = self._secrets.select(
+            lambda document: document['owner'] == owner and name in {None, document['name']}, limit=1000
+        )
+        return list(page.items)
+
+
+def load_key(secret_key: SecretStr | None, path: Path) -> str:
+    """Given the configured key, if any, return it; else return the key in `path`, made at the first start.
+
+    Raise StoreError if the file cannot be made or holds no key.
+    """
+    if secret_key is not None:
+        return secret_key.get_secret_value()
+    with plain_errors(f'{path.parent.name}/{path.name}'):
+        if not path.exists():
+            _make_key(path)
+        key = path.read_text('ascii', errors='replace').strip()
+    if not _is_fernet_key(key):
+        raise StoreError(
+            f'{path.parent.name}/{path.name} holds no key.',
+            'Put back a copy of it; only without stored passwords and private keys may it be deleted.',
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    make_private_folder(path.parent)
+    beside, _ = write_beside(path, Fernet.generate_key() + b'\n')
+    # A link, unlike a rename, never replaces the key that another process made at the same moment.
+    with suppress(FileExistsError):
+        os.link(beside, path)
+    beside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(key)) == 32
+    except ValueError:
+        return False
+
+
+def _cipher(key: str) -> Fernet:
+    """Given a Fernet key or any other text, return the cipher. Costs of scrypt: RFC 7914, for interactive use."""
+    if _is_fernet_key(key):
+        return Fernet(key)
+    derived = Scrypt(salt=SALT, length=32, n=2**14, r=8, p=1).derive(key.encode())
+    return Fernet(base64.urlsafe_b64encode(derived))
