@@ -1,0 +1,132 @@
+"""What backups and restores share: from queued to a final record that tells the truth, whatever happens in between."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from plumbus.backup.reporting import LiveRuns, Reporter
+from plumbus.cancellation import Cancellation
+from plumbus.errors import Cancelled, PlumbusError, TransferFailed
+from plumbus.events import Changed, EventBus, RunKind
+from plumbus.model import Run, Status
+from plumbus.store.documents import Documents
+from plumbus.store.runlog import RunLogs
+from plumbus.transfer.outcome import Explanation, Stage, explain
+from plumbus.transfer.process import Outcome
+
+INTERRUPTED = 'interrupted'
+CANCELLED = 'cancelled'
+IDLE_TIMEOUT_S = 180.0
+Record = TypeVar('Record', bound=Run)
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Execution(Generic[Record]):
+    """Carries runs of one kind through their states; one object serves all worker threads."""
+
+    kind: RunKind
+    records: Documents[Record]
+    logs: RunLogs
+    events: EventBus
+    live: LiveRuns
+    now: Callable[[], datetime]
+
+    def carry_out(
+        self, run_id: int, cancellation: Cancellation, work: Callable[[Reporter, datetime], dict[str, Any]]
+    ) -> None:
+        """Given a queued run, do `work` (reporter, start → fields of the record) and store how it ended. Raise nothing."""
+        reporter = Reporter(self.kind, run_id, self.logs, self.events, self.now)
+        started = self.now()
+        self.live.add(reporter)
+        self.record(run_id, status=Status.RUNNING, start_time=started)
+        try:
+            ending = self._ending(reporter, cancellation, lambda: work(reporter, started))
+        finally:
+            self.live.remove(reporter)
+        ended = self.now()
+        self.record(run_id, end_time=ended, duration_s=round((ended - started).total_seconds(), 3), **ending)
+
+    def record(self, run_id: int, **changes: Any) -> None:
+        """Given what changed of a run, store it and tell the bus."""
+        self.records.set(run_id, **changes)
+        self.events.publish(Changed(noun=self.kind, id=run_id, action='updated'))
+
+    def _ending(
+        self, reporter: Reporter, cancellation: Cancellation, work: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        try:
+            return work()
+        except Cancelled:
+            ending = stopped(self.kind, cancellation.reason)
+        except PlumbusError as error:
+            ending = failure(error)
+        except OSError as error:
+            log.warning('The %s %d met %s', self.kind, reporter.run_id, error)
+            ending = failure(storage_failure(error))
+        except Exception:
+            log.exception('The %s %d ended in an unexpected way', self.kind, reporter.run_id)
+            ending = failure(internal_failure())
+        reporter.say(f'{ending["status"]}: {ending["error_message"]}')
+        return ending
+
+
+def stopped(kind: RunKind, reason: str) -> dict[str, Any]:
+    """Given why a run was asked to stop, return the fields of its record."""
+    if reason == INTERRUPTED:
+        message = f'PLUMBUS was stopped while this {kind} ran. Run it again.'
+        return {'status': Status.INTERRUPTED, 'error_message': message, 'cause': 'interrupted'}
+    return {
+        'status': Status.CANCELLED,
+        'error_message': f'Someone cancelled this {kind}.',
+        'cause': 'cancelled',
+    }
+
+
+def failure(error: PlumbusError) -> dict[str, Any]:
+    """Given why a run failed, return the fields of its record; the message holds cause and remedy."""
+    return {
+        'status': Status.FAILED,
+        'error_message': str(error),
+        'cause': getattr(error, 'cause', 'unknown'),
+        'exit_code': getattr(error, 'exit_code', None),
+    }
+
+
+def storage_failure(error: OSError) -> TransferFailed:
+    """Given what the file system of the data folder said, return it in plain words."""
+    return TransferFailed(
+        f'The data folder could not be written or read: {error.strerror}.',
+        'Look whether its disk is mounted, writable and not full.',
+        'storage',
+    )
+
+
+def internal_failure() -> TransferFailed:
+    """Return what is told of an error that nobody foresaw; the details are in the program's log."""
+    message = 'An unexpected error inside PLUMBUS ended this run.'
+    return TransferFailed(message, 'Look into logs/plumbus.log, and report what it says.', 'internal')
+
+
+def judged(outcome: Outcome, stage: Stage, cancellation: Cancellation) -> Explanation:
+    """Given how a child ended, return what to tell of it. Raise if that means the run cannot go on.
+
+    Raise Cancelled if it was asked to stop, TransferFailed with cause and remedy if it failed.
+    """
+    if outcome.cancelled:
+        raise Cancelled(f'The run was {cancellation.reason}.')
+    if outcome.timed_out == 'limit':
+        message = 'The run took longer than the job allows.'
+        raise TransferFailed(message, 'Allow it more time in the job, or back up less.', 'time_limit')
+    if outcome.timed_out:
+        message = f'Nothing came from the machine for {IDLE_TIMEOUT_S:.0f} seconds.'
+        remedy = 'Look whether it is up and its network and disks are well.'
+        raise TransferFailed(message, remedy, 'timeout', transient=True)
+    told = explain(outcome.exit_code, outcome.error_lines, stage=stage)
+    if told.severity == 'failed':
+        raise TransferFailed(
+            told.message, told.remedy, told.cause, exit_code=outcome.exit_code, transient=told.transient
+        )
+    return told
