@@ -9,22 +9,21 @@ from pathlib import Path
 
 import humanize
 
+from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.listing import OutputReader, nul_separated
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
-from plumbus.backup.reporting import Reporter, readable
+from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.snapshots import Snapshot, Workspace
 from plumbus.backup.tree import Tree
 from plumbus.cancellation import Cancellation
-from plumbus.errors import Cancelled, TransferFailed
+from plumbus.errors import TransferFailed
 from plumbus.transfer import process, rsync
 from plumbus.transfer.items import Item, TransferProgress
-from plumbus.transfer.outcome import Explanation, Stage, explain
-from plumbus.transfer.process import LineReader, Outcome
+from plumbus.transfer.outcome import Stage
+from plumbus.transfer.process import Outcome
 from plumbus.transfer.ssh import SshSession
 
-IDLE_TIMEOUT_S = 180.0
-SHOWN_ERROR_LINES = 100
 MAX_WARNINGS = 100
 
 
@@ -81,7 +80,7 @@ class Pull:
                 self._count_stored(entry)
                 manifest.add(entry)
 
-            reader = OutputReader(take, self._show_transfer)
+            reader = OutputReader(take, self.reporter.show_transfer)
             arguments = rsync.fetch_all_arguments(
                 self.options, self.session.rsync_shell, self.session.alias, self.sources, self.workspace.tree
             )
@@ -167,7 +166,7 @@ class Pull:
             if planned is not None:
                 fetched[item.path] = entry_of(item, planned, reader.algorithm)._replace(stored=True)
 
-        reader = OutputReader(take, self._show_transfer)
+        reader = OutputReader(take, self.reporter.show_transfer)
         arguments = rsync.fetch_listed_arguments(
             self.options, self.session.rsync_shell, self.session.alias, self.workspace.tree
         )
@@ -220,16 +219,6 @@ class Pull:
         self.pulled.transferred_bytes += reader.stats.get('literal_bytes', 0)
         self.pulled.exit_code = outcome.exit_code
 
-    def _show_transfer(self, progress: TransferProgress | None, items: list[Item]) -> None:
-        changed = [item for item in items if not item.is_unchanged]
-        if changed:
-            self.reporter.say(
-                *(f'{item.change.decode("ascii", "replace")} {readable(item.path)}' for item in changed)
-            )
-        if progress is not None:
-            current = readable(changed[-1].path) if changed else self.reporter.progress.current_file
-            self.reporter.moved(total_bytes=progress.bytes, files=progress.files_done or 0, current=current)
-
     def _run(
         self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
     ) -> Outcome:
@@ -239,48 +228,17 @@ class Pull:
             env={**rsync.environment(self.home), **self.session.env},
             feed=feed,
             on_output=reader,
-            on_error=self._show_errors(),
+            on_error=show_errors(self.reporter),
             idle_timeout_s=IDLE_TIMEOUT_S,
             time_limit_s=self._time_left(),
         )
-
-    def _show_errors(self) -> LineReader:
-        left = SHOWN_ERROR_LINES
-
-        def show(lines: list[bytes]) -> None:
-            nonlocal left
-            self.reporter.say(*(readable(line) for line in lines[:left] if line.strip()))
-            left = max(0, left - len(lines))
-
-        return show
 
     def _time_left(self) -> float | None:
         return None if self.deadline is None else max(1.0, self.deadline - time.monotonic())
 
     def _accept(self, outcome: Outcome, stage: Stage) -> None:
         """Take over the complaints about single files; raise if the child's end means that there is no whole tree."""
-        if outcome.cancelled:
-            raise Cancelled(f'The backup was {self.cancellation.reason}.')
-        if outcome.timed_out == 'limit':
-            raise TransferFailed(
-                'The backup took longer than the job allows.',
-                'Allow it more time in the job, or back up less.',
-                'time_limit',
-            )
-        if outcome.timed_out:
-            raise TransferFailed(
-                f'Nothing came from the machine for {IDLE_TIMEOUT_S:.0f} seconds.',
-                'Look whether it is up and its network and disks are well.',
-                'timeout',
-                transient=True,
-            )
-        self._take_over(explain(outcome.exit_code, outcome.error_lines, stage=stage), outcome.exit_code)
-
-    def _take_over(self, told: Explanation, exit_code: int) -> None:
-        if told.severity == 'failed':
-            raise TransferFailed(
-                told.message, told.remedy, told.cause, exit_code=exit_code, transient=told.transient
-            )
+        told = judged(outcome, stage, self.cancellation)
         if told.severity == 'warning':
             self.pulled.partial = True
         if told.cause:

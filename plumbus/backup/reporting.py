@@ -9,9 +9,12 @@ from datetime import datetime
 from plumbus.events import EventBus, Logged, Progressed, RunKind
 from plumbus.model import Progress
 from plumbus.store.runlog import RunLogs
+from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.process import LineReader
 
 PROGRESS_INTERVAL_S = 0.5
 RATE_WINDOW_S = 5.0
+SHOWN_ERROR_LINES = 200
 
 
 class Reporter:
@@ -67,6 +70,15 @@ class Reporter:
         )
         self._tell()
 
+    def show_transfer(self, progress: TransferProgress | None, items: list[Item]) -> None:
+        """Given what one batch of rsync's output held, log what changed and tell how far it is."""
+        changed = [item for item in items if not item.is_unchanged]
+        if changed:
+            self.say(*(f'{item.change.decode("ascii", "replace")} {readable(item.path)}' for item in changed))
+        if progress is not None:
+            current = readable(changed[-1].path) if changed else self.progress.current_file
+            self.moved(total_bytes=progress.bytes, files=progress.files_done or 0, current=current)
+
     def _rate(self, total_bytes: int) -> float:
         moment = time.monotonic()
         self._samples.append((moment, total_bytes))
@@ -104,6 +116,20 @@ class LiveRuns:
         with self._lock:
             reporter = self._reporters.get((kind, run_id))
         return reporter.progress if reporter else None
+
+
+def show_errors(reporter: Reporter) -> LineReader:
+    """Given a run's reporter, return a reader of stderr that logs its first lines: a client may send them without end."""
+    left = SHOWN_ERROR_LINES
+
+    def show(lines: list[bytes]) -> None:
+        nonlocal left
+        shown = [readable(line) for line in lines[:left] if line.strip()]
+        if shown:
+            reporter.say(*shown)
+        left = max(0, left - len(lines))
+
+    return show
 
 
 def readable(name: bytes) -> str:

@@ -1,6 +1,5 @@
 """One restore: from a snapshot back to a client, or a dry run that tells what it would do."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from plumbus.backup.execution import IDLE_TIMEOUT_S, Execution, judged
 from plumbus.backup.explore import decode, encode_path
 from plumbus.backup.listing import OutputReader
-from plumbus.backup.reporting import Reporter, readable, show_errors
+from plumbus.backup.reporting import Reporter, show_errors
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.backup.targets import Targets
 from plumbus.backup.tree import Tree
@@ -16,7 +15,7 @@ from plumbus.cancellation import Cancellation
 from plumbus.model import Backup, Client, Restore, Status
 from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
-from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.items import Item
 from plumbus.transfer.ssh import SshSession, session
 
 MAX_CHANGES = 10_000
@@ -83,7 +82,7 @@ class Push:
         self.reporter.phase(
             'checking' if self.restore.dry_run else 'restoring', bytes_total=self._size(paths)
         )
-        reader = OutputReader(self._take, self._show)
+        reader = OutputReader(self._take, self.reporter.show_transfer)
         outcome = process.run(
             rsync.push_arguments(
                 self.options,
@@ -128,16 +127,6 @@ class Push:
         self.files += not item.is_dir
         if self.restore.dry_run and len(self.changes) < MAX_CHANGES:
             self.changes.append({'path': decode(item.path), 'action': action_of(item), 'size': item.size})
-
-    def _show(self, progress: TransferProgress | None, items: list[Item]) -> None:
-        changed = [item for item in items if not item.is_unchanged]
-        if changed:
-            self.reporter.say(
-                *(f'{item.change.decode("ascii", "replace")} {readable(item.path)}' for item in changed)
-            )
-        if progress is not None:
-            current = readable(changed[-1].path) if changed else self.reporter.progress.current_file
-            self.reporter.moved(total_bytes=progress.bytes, files=progress.files_done or 0, current=current)
 
 
 def action_of(item: Item) -> str:

@@ -1,30 +1,25 @@
 """One backup from the queue to its record: whatever happens, the record tells the truth and says what to do."""
 
-import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from plumbus.backup.execution import Execution
 from plumbus.backup.pull import Pull, Pulled, size
-from plumbus.backup.reporting import LiveRuns, Reporter, readable
+from plumbus.backup.reporting import Reporter, readable
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshots, Workspace
 from plumbus.backup.targets import Targets
 from plumbus.cancellation import Cancellation
-from plumbus.errors import Cancelled, ClientError, PlumbusError, TransferFailed
-from plumbus.events import Changed, EventBus
+from plumbus.errors import ClientError, TransferFailed
 from plumbus.model import Backup, Client, Job, Status, Trigger
 from plumbus.store.documents import Documents
-from plumbus.store.runlog import RunLogs
 from plumbus.transfer import process, rsync
 from plumbus.transfer.connection import probe
 from plumbus.transfer.ssh import SshSession, session
 
-INTERRUPTED = 'interrupted'
 COMMAND_IDLE_S = 3600.0
-log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,66 +42,19 @@ class BackupRunner:
 
     clients: Documents[Client]
     jobs: Documents[Job]
-    backups: Documents[Backup]
     targets: Targets
     snapshots: Snapshots
-    logs: RunLogs
-    events: EventBus
-    live: LiveRuns
-    now: Callable[[], datetime]
+    execution: Execution[Backup]
     options: rsync.Options = field(default_factory=rsync.Options)
 
     def execute(self, backup_id: int, cancellation: Cancellation) -> None:
         """Given a queued backup, run it to its end. The record is final afterwards; nothing is raised for a failed run."""
-        backup = self.backups.get(backup_id)
-        reporter = Reporter('backup', backup_id, self.logs, self.events, self.now)
-        self.live.add(reporter)
-        started = self.now()
-        self.record(backup_id, status=Status.RUNNING, start_time=started)
-        try:
-            ending = self._ending(backup, reporter, cancellation, started)
-        finally:
-            self.live.remove(reporter)
-        ended = self.now()
-        self.record(
-            backup_id,
-            end_time=ended,
-            duration_s=round((ended - started).total_seconds(), 3),
-            progress=None,
-            **ending,
-        )
 
-    def record(self, backup_id: int, **changes: Any) -> None:
-        """Given what changed of a backup, store it and tell the bus."""
-        self.backups.set(backup_id, **changes)
-        self.events.publish(Changed(noun='backup', id=backup_id, action='updated'))
+        def work(reporter: Reporter, started: datetime) -> dict[str, Any]:
+            backup = self.execution.records.get(backup_id)
+            return self._until_done(self._prepare(backup, reporter, cancellation, started))
 
-    def _ending(
-        self, backup: Backup, reporter: Reporter, cancellation: Cancellation, started: datetime
-    ) -> dict[str, Any]:
-        try:
-            attempt = self._prepare(backup, reporter, cancellation, started)
-            return self._until_done(attempt)
-        except Cancelled as stop:
-            status = Status.INTERRUPTED if cancellation.reason == INTERRUPTED else Status.CANCELLED
-            reporter.say(str(stop))
-            return {'status': status, 'error_message': _stopped(status), 'cause': status.value}
-        except PlumbusError as error:
-            reporter.say(f'failed: {error}')
-            return failure(error)
-        except OSError as error:
-            reporter.say(f'failed: {error.strerror}')
-            return failure(storage_failure(error))
-        except Exception:
-            log.exception('Backup %d ended in an unexpected way', backup.id)
-            reporter.say('failed: an error inside PLUMBUS, see plumbus.log')
-            return failure(
-                TransferFailed(
-                    'An unexpected error inside PLUMBUS ended this backup.',
-                    'Look into logs/plumbus.log and report it.',
-                    'internal',
-                )
-            )
+        self.execution.carry_out(backup_id, cancellation, work)
 
     def _prepare(
         self, backup: Backup, reporter: Reporter, cancellation: Cancellation, started: datetime
@@ -202,7 +150,7 @@ class BackupRunner:
         return ending
 
     def _description(self, attempt: Attempt, ending: dict[str, Any]) -> dict[str, Any]:
-        ended = self.now()
+        ended = self.execution.now()
         final = attempt.backup.model_copy(
             update={**ending, 'start_time': attempt.started, 'end_time': ended, 'progress': None}
         )
@@ -221,8 +169,7 @@ class BackupRunner:
             env=rsync.environment(self.snapshots.data_dir),
             idle_timeout_s=3600,
         )
-        if outcome.cancelled:
-            raise Cancelled(f'The backup was {attempt.cancellation.reason}.')
+        attempt.cancellation.check()
         if outcome.exit_code:
             raise TransferFailed(
                 'The snapshot could not be brought to the disk.',
@@ -243,8 +190,7 @@ class BackupRunner:
             on_error=lambda lines: attempt.reporter.say(*map(readable, lines)),
             idle_timeout_s=COMMAND_IDLE_S,
         )
-        if outcome.cancelled:
-            raise Cancelled(f'The backup was {attempt.cancellation.reason}.')
+        attempt.cancellation.check()
         if outcome.exit_code:
             raise TransferFailed(
                 f'The {label} ended with exit code {outcome.exit_code}.',
@@ -294,26 +240,6 @@ def success(pulled: Pulled) -> dict[str, Any]:
     }
 
 
-def failure(error: PlumbusError) -> dict[str, Any]:
-    """Given why a run failed, return the fields of its record."""
-    return {
-        'status': Status.FAILED,
-        'error_message': str(error),
-        'remedy': error.remedy or None,
-        'cause': getattr(error, 'cause', 'unknown'),
-        'exit_code': getattr(error, 'exit_code', None),
-    }
-
-
-def storage_failure(error: OSError) -> TransferFailed:
-    """Given what the file system of the data folder said, return it in plain words."""
-    return TransferFailed(
-        f'The data folder could not be written or read: {error.strerror}.',
-        'Look whether its disk is mounted, writable and not full.',
-        'storage',
-    )
-
-
 def _worth_a_retry(error: TransferFailed | ClientError, attempt: Attempt) -> bool:
     # Someone who pressed the button wants to hear at once that the machine does not answer.
     waiting = (
@@ -321,9 +247,3 @@ def _worth_a_retry(error: TransferFailed | ClientError, attempt: Attempt) -> boo
         and attempt.reporter.progress.phase != 'fetching'
     )
     return getattr(error, 'transient', False) and not waiting
-
-
-def _stopped(status: Status) -> str:
-    if status is Status.INTERRUPTED:
-        return 'PLUMBUS was stopped while this backup ran. Run it again: nothing of it is kept as a snapshot.'
-    return 'Someone cancelled this backup.'

@@ -56,7 +56,7 @@ class Progress(BaseModel):
 
 
 class Run(Record):
-    """What records of backups and restores share."""
+    """What records of backups and restores share. `error_message` holds the cause and the remedy in plain words."""
 
     client_id: int
     client_name: str = ''
@@ -69,7 +69,6 @@ class Run(Record):
     exit_code: int | None = None
     error_message: str | None = None
     cause: str | None = None
-    remedy: str | None = None
     warnings: list[str] = []
     progress: Progress | None = None
 
