@@ -1,0 +1,51 @@
+# Everything one does with PLUMBUS from a checkout. `make` alone lists it.
+SHELL := /bin/sh
+PYTHON_HERE := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test unit e2e check format lock image clean
+
+help: ## Show this list
+	@echo 'PLUMBUS: make TARGET'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Prepare this machine: system packages where allowed, .venv/ with the locked dependencies
+	@scripts/setup.sh run
+
+run: setup ## Start PLUMBUS at http://localhost:5000
+	@exec $(PYTHON_HERE) main.py
+
+demo: ## Back up and restore a sample client before your eyes; DEMO_EXIT=1 stops after the table
+	@scripts/setup.sh demo
+	@exec $(PYTHON_HERE) scripts/demo.py
+
+test: ## Run the whole suite: real sshd, real rsync, a real browser
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+unit: ## Run only the quick tests, those of single modules
+	@scripts/setup.sh test
+	@$(PYTHON_HERE) -m pytest -q -n 2 tests/unit
+
+e2e: ## Run only the browser tests
+	@scripts/setup.sh test
+	@scripts/test.sh e2e
+
+check: ## Lint, formatting, types, architecture, Dockerfile
+	@scripts/setup.sh test
+	@scripts/check.sh
+
+format: ## Format the code and mend what the linter can
+	@scripts/setup.sh test
+	@$(PYTHON_HERE) -m ruff format --quiet .
+	@$(PYTHON_HERE) -m ruff check --fix .
+
+lock: ## Take up newer dependencies: write both lock files anew
+	@scripts/setup.sh test
+	@scripts/lock.sh
+
+image: ## Build the container image plumbus:local
+	@docker build --tag plumbus:local .
+
+clean: ## Remove .venv/, the demo's data and the tools' caches
+	@rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
