@@ -106,7 +106,7 @@ class BackupRunner:
 
     def _pin_at_first_contact(self, attempt: Attempt) -> None:
         target = self.targets.of(attempt.client)
-        if target.host_key_line is None:
+        if target.pinned(self.targets.keys) is None:
             found = probe(target, self.targets.keys)
             self.targets.keys.pin(target.alias, found.host_key_line)
             self.clients.set(attempt.client.id, host_key=found.fingerprint)

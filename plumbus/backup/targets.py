@@ -5,7 +5,7 @@ from plumbus.model import Client
 from plumbus.store.documents import Documents
 from plumbus.store.vault import Vault
 from plumbus.transfer.keys import Keys
-from plumbus.transfer.ssh import Target
+from plumbus.transfer.target import Target
 
 MAX_JUMPS = 5
 
@@ -52,6 +52,5 @@ class Targets:
             private_key=None if by_password else private_key or self._vault.get(owner, 'private_key'),
             key_path=client.key_path,
             sudo=client.use_sudo,
-            host_key_line=self.keys.pinned(alias_of(client.id)),
             jump=self.of(jump, jumps=jumps + 1) if jump else None,
         )

@@ -1,0 +1,66 @@
+"""What a user can do with backups besides watching them: note, pin, delete, look inside."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from plumbus.backup.explore import FileList, list_files
+from plumbus.backup.snapshots import Snapshots
+from plumbus.errors import Conflict, NotFound
+from plumbus.events import Changed
+from plumbus.model import Backup, checked
+from plumbus.model.fields import Note
+from plumbus.services.records import revision_of
+from plumbus.services.runs import Runs
+
+
+class BackupFields(BaseModel):
+    """What a user sets on a backup."""
+
+    pinned: bool | None = None
+    note: Note | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Backups(Runs[Backup]):
+    """The backups and their snapshots."""
+
+    snapshots: Snapshots
+
+    def edit(self, backup_id: int, fields: Mapping[str, Any]) -> Backup:
+        """Given `pinned` or `note` or both, change them and return the record. Raise InvalidInput."""
+        self.records.get(backup_id)
+        entered = checked(BackupFields, fields)
+        self.records.edit(backup_id, entered.model_dump(exclude_none=True), revision_of(fields))
+        self.events.publish(Changed(noun='backup', id=backup_id, action='updated'))
+        return self.get(backup_id)
+
+    def delete(self, backup_id: int) -> None:
+        """Given a backup, delete its snapshot, log and record. Raise Conflict while it is queued or running."""
+        backup = self.records.get(backup_id)
+        if not backup.status.finished:
+            raise Conflict('This backup is queued or running.', 'Cancel it first.')
+        if backup.pinned:
+            raise Conflict('This backup is pinned.', 'Unpin it first.')
+        with suppress(NotFound):  # it never had a snapshot, or that is gone already
+            self.snapshots.delete(self.snapshots.at(backup.backup_path))
+        self.logs.delete('backup', backup_id)
+        self.records.remove(backup_id)
+        self.events.publish(Changed(noun='backup', id=backup_id, action='deleted'))
+
+    def files(
+        self,
+        backup_id: int,
+        path: str = '/',
+        *,
+        limit: int = 1000,
+        offset: int = 0,
+        recursive: bool = False,
+        search: str = '',
+    ) -> FileList:
+        """Given a folder in a backup, return a page of what it holds (see list_files). Raise NotFound."""
+        snapshot = self.snapshots.at(self.records.get(backup_id).backup_path)
+        return list_files(snapshot, path, limit=limit, offset=offset, recursive=recursive, search=search)

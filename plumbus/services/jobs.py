@@ -1,0 +1,205 @@
+"""What a user can do with jobs: keep them, run them, see their history and next times."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from plumbus.backup.snapshots import Snapshots
+from plumbus.errors import Conflict, InvalidInput
+from plumbus.events import Changed, EventBus
+from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Trigger, checked
+from plumbus.scheduling import timing
+from plumbus.scheduling.queue import Priority, RunQueue, Ticket
+from plumbus.services.records import revision_of
+from plumbus.store.documents import Documents
+from plumbus.store.runlog import RunLogs
+
+OVERDUE_GRACE = timedelta(hours=1)
+
+
+class Plan(Protocol):
+    """What is asked of the scheduler."""
+
+    def refresh(self, job_id: int, schedule: str | None, zone: ZoneInfo) -> None: ...
+    def forget(self, job_id: int) -> None: ...
+    def next_run(self, job_id: int) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePreview:
+    """A schedule in words and its next five times."""
+
+    text: str
+    next: list[datetime]
+
+
+def job_key(job_id: int) -> str:
+    """Given a job, return what must not run twice at once."""
+    return f'job:{job_id}'
+
+
+@dataclass(kw_only=True, slots=True)
+class Jobs:
+    """Every call blocks until it is done."""
+
+    jobs: Documents[Job]
+    clients: Documents[Client]
+    backups: Documents[Backup]
+    snapshots: Snapshots
+    logs: RunLogs
+    queue: RunQueue
+    plan: Plan
+    events: EventBus
+    now: Callable[[], datetime]
+    zone: ZoneInfo
+
+    def all(self, client_id: int | None = None) -> list[JobView]:
+        """Return every job, of one client if it is given, oldest first, with its next and last run."""
+        latest = self._latest()
+        names = {client.id: client.name for client in self.clients.all()}
+        return [
+            self._view(job, names.get(job.client_id, ''), latest.get(job.id))
+            for job in self.jobs.all()
+            if client_id is None or job.client_id == client_id
+        ]
+
+    def get(self, job_id: int) -> JobView:
+        """Given an id, return the job. Raise NotFound."""
+        job = self.jobs.get(job_id)
+        client = self.clients.find(job.client_id)
+        newest = self.history(job_id, limit=1).items
+        return self._view(job, client.name if client else '', newest[0] if newest else None)
+
+    def create(self, fields: Mapping[str, Any]) -> JobView:
+        """Given what a user entered, store a job, plan it and return it. Raise InvalidInput naming what is wrong."""
+        entered = self._checked(fields)
+        job = self.jobs.add(Job(**entered.model_dump()))
+        self.replan(job)
+        self._tell(job.id, 'created')
+        return self.get(job.id)
+
+    def update(self, job_id: int, fields: Mapping[str, Any]) -> JobView:
+        """Given some fields, change them and return the job. Raise InvalidInput, or Conflict if `revision` is old."""
+        known = self.jobs.get(job_id).model_dump()
+        if 'source_path' in fields and 'source_paths' not in fields:
+            known.pop('source_paths')
+        if isinstance(fields.get('retention'), dict):
+            fields = {**fields, 'retention': {**known['retention'], **fields['retention']}}
+        entered = self._checked({**known, **fields})
+        job = self.jobs.edit(job_id, entered.model_dump(), revision_of(fields))
+        self.replan(job)
+        self._tell(job_id, 'updated')
+        return self.get(job_id)
+
+    def delete(self, job_id: int, *, delete_data: bool = False) -> None:
+        """Given a job, forget it with its history. Its snapshots stay on disk unless `delete_data`. Raise Conflict while it runs."""
+        job = self.jobs.get(job_id)
+        if self.queue.busy(job_key(job_id)):
+            raise Conflict(
+                f'A backup of {job.name} is queued or running.', 'Cancel it first, or wait for its end.'
+            )
+        if delete_data:
+            self.snapshots.delete_job(self.snapshots.job_folder((job.client_id, ''), (job_id, '')))
+        self.plan.forget(job_id)
+        for backup in self.history(job_id, limit=10**9).items:
+            self.logs.delete('backup', backup.id)
+            self.backups.remove(backup.id)
+        self.jobs.remove(job_id)
+        self._tell(job_id, 'deleted')
+
+    def run(self, job_id: int, trigger: Trigger = Trigger.MANUAL) -> Backup:
+        """Given a job, queue a backup of it and return its record. Raise Conflict if one is queued or running already."""
+        job = self.jobs.get(job_id)
+        if self.queue.busy(job_key(job_id)):
+            raise Conflict(
+                f'A backup of {job.name} is queued or running already.', 'Wait for its end, or cancel it.'
+            )
+        client = self.clients.get(job.client_id)
+        backup = self.backups.add(
+            Backup(
+                job_id=job_id,
+                job_name=job.name,
+                client_id=client.id,
+                client_name=client.name,
+                trigger=trigger,
+            )
+        )
+        self.events.publish(Changed(noun='backup', id=backup.id, action='created'))
+        self.enqueue(backup)
+        return backup
+
+    def enqueue(self, backup: Backup) -> None:
+        """Given a backup's record, put it into the queue; one that a person asked for goes first."""
+        by_hand = backup.trigger in {Trigger.MANUAL, Trigger.API}
+        priority = Priority.MANUAL if by_hand else Priority.PLANNED
+        self.queue.submit(
+            Ticket(kind='backup', run_id=backup.id, key=job_key(backup.job_id), priority=priority)
+        )
+
+    def history(self, job_id: int, limit: int = 100, offset: int = 0) -> Page[Backup]:
+        """Given a job, return a page of its backups, newest first. Raise NotFound."""
+        self.jobs.get(job_id)
+        return self.backups.select(lambda raw: raw['job_id'] == job_id, limit=limit, offset=offset)
+
+    def preview_schedule(self, schedule: str, timezone: str | None = None) -> SchedulePreview:
+        """Given a cron expression, return it in words with its next five times. Raise InvalidInput if it cannot be used."""
+        timing.check(schedule, timezone)
+        zone = ZoneInfo(timezone) if timezone else self.zone
+        times = [moment.astimezone(zone) for moment in timing.next_runs(schedule, zone, self.now(), 5)]
+        return SchedulePreview(timing.in_words(schedule), times)
+
+    def replan(self, job: Job) -> None:
+        """Given a job as it is now, tell the scheduler."""
+        if job.enabled and job.schedule:
+            self.plan.refresh(job.id, job.schedule, self.zone_of(job))
+        else:
+            self.plan.forget(job.id)
+
+    def zone_of(self, job: Job) -> ZoneInfo:
+        """Given a job, return the time zone its schedule is read in."""
+        return ZoneInfo(job.timezone) if job.timezone else self.zone
+
+    def overdue(self) -> list[Job]:
+        """Return the enabled jobs whose next run after their last good backup should have ended an hour ago or more."""
+        good = self._latest(lambda raw: raw['status'] in {'completed', 'warning'})
+        return [
+            job
+            for job in self.jobs.all()
+            if job.enabled and job.schedule and self._is_overdue(job, good.get(job.id))
+        ]
+
+    def _is_overdue(self, job: Job, last_good: Backup | None) -> bool:
+        since = (last_good.start_time if last_good else job.created_at) or self.now()
+        due = timing.next_runs(job.schedule or '', self.zone_of(job), since, 1)
+        return bool(due) and due[0] + OVERDUE_GRACE < self.now()
+
+    def _latest(self, where: Callable[[Mapping[str, Any]], bool] = lambda _: True) -> dict[int, Backup]:
+        latest: dict[int, Backup] = {}
+        for backup in self.backups.select(where, limit=10**9).items:
+            latest.setdefault(backup.job_id, backup)
+        return latest
+
+    def _view(self, job: Job, client_name: str, last: Backup | None) -> JobView:
+        return JobView(
+            **job.model_dump(),
+            client_name=client_name,
+            source_path=job.source_paths[0],
+            next_run=self.plan.next_run(job.id),
+            last_run=(last.start_time or last.created_at) if last else None,
+            last_status=last.status.value if last else None,
+            last_backup_id=last.id if last else None,
+            schedule_text=timing.in_words(job.schedule),
+        )
+
+    def _checked(self, fields: Mapping[str, Any]) -> JobFields:
+        entered = checked(JobFields, {**fields, 'schedule': fields.get('schedule') or None})
+        if not self.clients.exists(entered.client_id):
+            raise InvalidInput({'client_id': f'there is no client {entered.client_id}'})
+        if entered.schedule:
+            timing.check(entered.schedule, entered.timezone)
+        return entered
+
+    def _tell(self, job_id: int, action: Literal['created', 'updated', 'deleted']) -> None:
+        self.events.publish(Changed(noun='job', id=job_id, action=action))

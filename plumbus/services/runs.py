@@ -1,0 +1,128 @@
+"""What a user can do with backups and restores alike: find them, watch them, wait for them, stop them."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from plumbus.backup.execution import CANCELLED, stopped
+from plumbus.backup.reporting import LiveRuns
+from plumbus.errors import Conflict
+from plumbus.events import Changed, Event, EventBus, RunKind
+from plumbus.model import Page, Progress, Run, Status
+from plumbus.scheduling.queue import RunQueue
+from plumbus.store.documents import Documents
+from plumbus.store.runlog import RunLogs
+
+Record = TypeVar('Record', bound=Run)
+
+
+@dataclass(kw_only=True, slots=True)
+class Runs(Generic[Record]):
+    """Runs of one kind. Every call but `wait` and `log` returns at once."""
+
+    kind: RunKind
+    records: Documents[Record]
+    logs: RunLogs
+    live: LiveRuns
+    queue: RunQueue
+    events: EventBus
+
+    def page(
+        self,
+        *,
+        client_id: int | None = None,
+        job_id: int | None = None,
+        status: str | None = None,
+        search: str = '',
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Page[Record]:
+        """Return a page of the runs that match all that is given, newest first, and how many match."""
+        where = matching(client_id, job_id, status, search)
+        found = self.records.select(where, limit=limit, offset=offset)
+        return Page([self.with_progress(run) for run in found.items], found.total)
+
+    def get(self, run_id: int) -> Record:
+        """Given an id, return the record, with its progress while it runs. Raise NotFound."""
+        return self.with_progress(self.records.get(run_id))
+
+    def cancel(self, run_id: int) -> Record:
+        """Given a run that is queued or running, stop it and return its record. Raise Conflict if it has ended."""
+        run = self.records.get(run_id)
+        if run.status.finished or not self.queue.cancel(self.kind, run_id, CANCELLED):
+            raise Conflict(f'This {self.kind} has ended already.')
+        return self.get(run_id)
+
+    def dropped(self, run_id: int) -> None:
+        """Given a run that someone took out of the queue before it began, store that."""
+        self.records.set(run_id, **stopped(self.kind, CANCELLED))
+        self.events.publish(Changed(noun=self.kind, id=run_id, action='updated'))
+
+    def wait(self, run_id: int, seconds: float) -> Record:
+        """Given a run, return its record as soon as it has ended, or after that many seconds as it is then."""
+        moved = threading.Event()
+        unsubscribe = self.events.subscribe(self._waker(run_id, moved))
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                run = self.get(run_id)
+                left = deadline - time.monotonic()
+                if run.status.finished or left <= 0:
+                    return run
+                moved.wait(min(left, 5.0))
+                moved.clear()
+        finally:
+            unsubscribe()
+
+    def log(self, run_id: int) -> Iterator[bytes]:
+        """Given a run, yield its log in chunks. Raise NotFound if there is no such run."""
+        self.records.get(run_id)
+        return self.logs.read(self.kind, run_id)
+
+    def log_tail(self, run_id: int, count: int = 500) -> list[str]:
+        """Given a run, return the last lines of its log. Raise NotFound if there is no such run."""
+        self.records.get(run_id)
+        return self.logs.tail(self.kind, run_id, count)
+
+    def with_progress(self, run: Record) -> Record:
+        """Given a record, return it with how far the run is, while it runs or waits."""
+        if run.status is Status.QUEUED:
+            return run.model_copy(update={'progress': Progress(phase='queued')})
+        if run.status is not Status.RUNNING:
+            return run
+        return run.model_copy(update={'progress': self.live.progress(self.kind, run.id)})
+
+    def _waker(self, run_id: int, moved: threading.Event) -> Callable[[Event], None]:
+        def wake(event: Event) -> None:
+            if isinstance(event, Changed) and event.noun == self.kind and event.id == run_id:
+                moved.set()
+
+        return wake
+
+
+def matching(
+    client_id: int | None, job_id: int | None, status: str | None, search: str
+) -> Callable[[Mapping[str, Any]], bool]:
+    """Given what is asked for, return a test for stored records. `status` may list several, parted by commas."""
+    wanted = {
+        key: value for key, value in {'client_id': client_id, 'job_id': job_id}.items() if value is not None
+    }
+    statuses = set(status.split(',')) if status else set()
+    text = search.strip().lower()
+
+    def matches(raw: Mapping[str, Any]) -> bool:
+        return (
+            all(raw.get(key) == value for key, value in wanted.items())
+            and (not statuses or raw['status'] in statuses)
+            and (
+                not text
+                or any(
+                    text in str(raw.get(key, '')).lower()
+                    for key in ('job_name', 'client_name', 'error_message')
+                )
+            )
+        )
+
+    return matches
