@@ -1,10 +1,13 @@
 """One text log a run: appended while it runs, followed by its tail, streamed whole, removed with its record."""
 
+import io
 import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO
 
 from plumbus.events import RunKind
 from plumbus.store.disk import make_private_folder, plain_errors
@@ -25,7 +28,7 @@ class RunLogs:
     def append(self, kind: RunKind, run_id: int, lines: Sequence[str]) -> None:
         """Given lines without line ends, add them; from `max_bytes` on they are dropped. Raise StoreError."""
         path = self._path(kind, run_id)
-        with self._lock, plain_errors(f'{self._folder.name}/{path.name}'):
+        with self._lock, self._plain_errors(path):
             make_private_folder(self._folder)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(path, flags, 0o600), 'ab') as file:
@@ -46,17 +49,14 @@ class RunLogs:
     def read(self, kind: RunKind, run_id: int) -> Iterator[bytes]:
         """Return the whole log in chunks. Raise StoreError if it cannot be read."""
         path = self._path(kind, run_id)
-        with plain_errors(f'{self._folder.name}/{path.name}'):
-            if not path.exists():
-                return
-            with path.open('rb') as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    yield chunk
+        with self._plain_errors(path), _opened(path) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
 
     def delete(self, kind: RunKind, run_id: int) -> None:
         """Remove the log, if there is one. Raise StoreError if that fails."""
         path = self._path(kind, run_id)
-        with self._lock, plain_errors(f'{self._folder.name}/{path.name}'):
+        with self._lock, self._plain_errors(path):
             path.unlink(missing_ok=True)
 
     def exists(self, kind: RunKind, run_id: int) -> bool:
@@ -65,6 +65,9 @@ class RunLogs:
 
     def _path(self, kind: RunKind, run_id: int) -> Path:
         return self._folder / f'{kind}-{int(run_id)}.log'
+
+    def _plain_errors(self, path: Path) -> AbstractContextManager[None]:
+        return plain_errors(f'{self._folder.name}/{path.name}')
 
     def _fitting(self, lines: Sequence[str], size: int) -> bytes:
         # The line that reaches the limit is written whole, so the size alone tells that the log is cut.
@@ -79,15 +82,19 @@ class RunLogs:
 
     def _backwards(self, kind: RunKind, run_id: int) -> Iterator[bytes]:
         path = self._path(kind, run_id)
-        with plain_errors(f'{self._folder.name}/{path.name}'):
-            if not path.exists():
-                return
-            with path.open('rb') as file:
-                position = file.seek(0, os.SEEK_END)
-                while position > 0:
-                    length = min(CHUNK_BYTES, position)
-                    position = file.seek(position - length)
-                    yield file.read(length)
+        with self._plain_errors(path), _opened(path) as file:
+            position = file.seek(0, os.SEEK_END)
+            while position > 0:
+                length = min(CHUNK_BYTES, position)
+                position = file.seek(position - length)
+                yield file.read(length)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open('rb')
+    except FileNotFoundError:
+        return io.BytesIO()
 
 
 def _encoded(line: str) -> bytes:

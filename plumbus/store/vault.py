@@ -4,6 +4,7 @@ import base64
 import os
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -92,11 +93,13 @@ def load_key(secret_key: SecretStr | None, path: Path) -> str:
 
 def _make_key(path: Path) -> None:
     make_private_folder(path.parent)
-    beside, _ = write_beside(path, Fernet.generate_key() + b'\n')
-    # A link, unlike a rename, never replaces the key that another process made at the same moment.
-    with suppress(FileExistsError):
-        os.link(beside, path)
-    beside.unlink(missing_ok=True)
+    # A link, unlike a rename, never replaces the key that another thread or process made at the same moment.
+    beside, _ = write_beside(path.with_name(f'{path.name}.{token_hex(8)}'), Fernet.generate_key() + b'\n')
+    try:
+        with suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        beside.unlink()
     sync_folder(path.parent)
 
 
