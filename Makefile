@@ -17,7 +17,7 @@ run: setup ## Start PLUMBUS at http://localhost:5000
 
 demo: ## Back up and restore a sample client before your eyes; DEMO_EXIT=1 stops after the table
 	@scripts/setup.sh demo
-	@exec $(PYTHON_HERE) scripts/demo.py
+	@exec $(PYTHON_HERE) -m scripts.demo
 
 test: ## Run the whole suite: real sshd, real rsync, a real browser
 	@scripts/setup.sh test
