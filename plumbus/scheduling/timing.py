@@ -86,13 +86,13 @@ def _times_by_the_clock(expression: Expression, zone: ZoneInfo, after: datetime)
 def _wall_times(expression: Expression, after: datetime) -> Iterator[datetime]:
     """Return what the expression matches on a clock that knows no time zone, so without croniter's own idea of DST."""
     fields = (
-        expression.minutes,
-        expression.hours,
-        expression.days,
-        expression.months,
-        expression.weekdays,
+        (expression.minutes, 60),
+        (expression.hours, 24),
+        (expression.days, 31),
+        (expression.months, 12),
+        (expression.weekdays, 7),
     )
-    text = ' '.join(','.join(map(str, values)) for values in fields)
+    text = ' '.join('*' if len(values) == size else ','.join(map(str, values)) for values, size in fields)
     times = croniter(text, after, ret_type=datetime, day_or=expression.either_day)
     while True:
         yield times.get_next(datetime)
