@@ -1,0 +1,98 @@
+"""The layout on disk: only whole snapshots have a time for a name."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from plumbus.backup.manifest import ManifestWriter
+from plumbus.backup.snapshots import Snapshot, Snapshots, slug
+from plumbus.errors import NotFound, StoreError
+
+START = datetime(2026, 11, 23, 2, 0, 0, 5, tzinfo=UTC)
+
+
+def publish(snapshots: Snapshots, folder: Path, name: str) -> Snapshot:
+    workspace = snapshots.begin(folder)
+    (workspace.tree / 'file').write_text(name)
+    with ManifestWriter(workspace.manifest):
+        pass
+    return snapshots.publish(workspace, name, {'backup': {'id': 1}})
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> Snapshots:
+    return Snapshots(tmp_path)
+
+
+def test_it_names_folders_by_client_and_job(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((3, "Bob's Pi"), (7, '/etc & more'))
+    assert folder.relative_to(snapshots.data_dir) == Path('backups/bob-s-pi-3/etc-more-7')
+
+
+def test_it_keeps_the_folder_when_a_name_changes(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((3, 'old'), (7, 'job'))
+    publish(snapshots, folder, '2026-11-23T020000Z')
+    assert snapshots.job_folder((3, 'new'), (7, 'renamed')) == folder
+    assert snapshots.job_folder((13, 'old'), (7, 'job')) != folder
+
+
+def test_it_gives_a_snapshot_its_name_last(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    workspace = snapshots.begin(folder)
+    (workspace.tree / 'half').touch()
+    assert snapshots.of(folder) == []
+    snapshot = publish(snapshots, folder, '2026-11-23T020000Z')
+    assert snapshots.of(folder) == [snapshot]
+    assert (snapshot.tree / 'file').exists()
+    assert not (snapshot.tree / 'half').exists()
+    assert not workspace.path.exists()
+    assert snapshot.description()['backup']['id'] == 1
+
+
+def test_it_finds_the_newest_whole_snapshot(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    assert snapshots.newest(folder) is None
+    first = publish(snapshots, folder, '2026-11-23T020000Z')
+    second = publish(snapshots, folder, '2026-11-24T020000Z')
+    snapshots.begin(folder)
+    (folder / 'notes').mkdir()
+    assert snapshots.newest(folder) == second
+    assert snapshots.of(folder) == [first, second]
+    assert list(snapshots.everything()) == [first, second]
+
+
+def test_it_never_gives_two_snapshots_one_name(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    publish(snapshots, folder, '2026-11-23T020000Z')
+    assert snapshots.free_time(folder, START) == datetime(2026, 11, 23, 2, 0, 1, tzinfo=UTC)
+
+
+def test_it_deletes_a_snapshot(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    snapshot = publish(snapshots, folder, '2026-11-23T020000Z')
+    snapshots.delete(snapshot)
+    assert list(folder.iterdir()) == []
+
+
+def test_it_finds_a_snapshot_by_its_record(snapshots: Snapshots) -> None:
+    snapshot = publish(snapshots, snapshots.job_folder((1, 'c'), (1, 'j')), '2026-11-23T020000Z')
+    assert snapshots.at(snapshots.relative(snapshot)) == snapshot
+    for missing in (None, '', 'backups/c-1/j-1/2020-01-01T000000Z'):
+        with pytest.raises(NotFound):
+            snapshots.at(missing)
+
+
+def test_it_tells_of_an_unreadable_description(snapshots: Snapshots) -> None:
+    snapshot = publish(snapshots, snapshots.job_folder((1, 'c'), (1, 'j')), '2026-11-23T020000Z')
+    (snapshot.path / 'backup.json').write_text('{')
+    with pytest.raises(StoreError):
+        snapshot.description()
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [('web-01', 'web-01'), ('../..', 'unnamed'), ('Ünï / x', 'n-x'), ('a' * 300, 'a' * 60)],
+)
+def test_it_makes_safe_folder_names(name: str, expected: str) -> None:
+    assert slug(name) == expected
