@@ -69,11 +69,14 @@ class Database:
             sequence.upsert(Document({table: last}, doc_id=1))
         return used
 
-    def check_writable(self) -> None:
-        """Read every file, write and remove a small one. Raise StoreError with the remedy if that is not possible."""
+    def check_readable(self) -> None:
+        """Read every file. Raise StoreError if one is damaged or comes from a newer PLUMBUS."""
         with self.lock:
             for storage in self._storages.values():
                 storage.read()
+
+    def check_writable(self) -> None:
+        """Write and remove a small file. Raise StoreError with the remedy if that is not possible."""
         probe = self.path / f'.probe-{threading.get_ident()}'
         with plain_errors(self._name()):
             make_private_folder(self.path)

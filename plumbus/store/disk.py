@@ -11,7 +11,7 @@ from pathlib import Path
 from plumbus.errors import StoreError
 
 LOCK_TIMEOUT_S = 30.0
-LOCK_PAUSE_S = 0.01
+LOCK_PAUSE_S = 0.001
 REMEDIES = {
     errno.ENOSPC: ('the disk is full', 'Free some space there, for instance by deleting old backups.'),
     errno.EDQUOT: ('the disk quota is used up', 'Free some space there, or raise the quota.'),
