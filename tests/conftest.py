@@ -1,10 +1,18 @@
-"""What all tests share: a real sshd for the session."""
+"""What all tests share: a real sshd for the session, PLUMBUS's keys, and a target that may log in."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.support.sshd import Sshd
+from plumbus.transfer.keys import Keys
+from plumbus.transfer.target import Target
+from tests.support.sshd import IS_ROOT, Sshd
+
+needs_root = pytest.mark.skipif(
+    not IS_ROOT, reason='needs root: makes a throw-away user with a password and sudo'
+)
 
 
 @pytest.fixture(scope='session')
@@ -12,3 +20,29 @@ def sshd() -> Iterator[Sshd]:
     """A sample client; give it a key with `sshd.authorize(keys.public_key)`."""
     with Sshd() as server:
         yield server
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    """Keys of this test alone."""
+    return Keys(tmp_path / 'keys')
+
+
+@pytest.fixture
+def stranger(sshd: Sshd, keys: Keys) -> Target:
+    """A target whose host key is pinned, but PLUMBUS's key is not installed there."""
+    keys.pin('client-1', sshd.host_key_line)
+    return Target(alias='client-1', host=sshd.host, port=sshd.port, username=sshd.user)
+
+
+@pytest.fixture
+def target(sshd: Sshd, keys: Keys, stranger: Target) -> Target:
+    """A target that may log in with PLUMBUS's key."""
+    sshd.authorize(keys.public_key)
+    return stranger
+
+
+@pytest.fixture
+def by_password(sshd: Sshd, stranger: Target) -> Target:
+    """A target that logs in with its password. Needs root."""
+    return replace(stranger, auth_method='password', password=sshd.password)
