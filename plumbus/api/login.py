@@ -1,0 +1,87 @@
+"""The forms of the pages /login and /setup, and the way out: plain POST routes that set or clear the cookie."""
+
+from urllib.parse import parse_qs, quote
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse
+
+from plumbus.api.door import Door, in_thread, limited_body
+from plumbus.api.security import COOKIE, address, cookie, from_loopback
+from plumbus.errors import Conflict, NotLoggedIn, PlumbusError
+from plumbus.services.accounts import SESSION_LIFETIME
+from plumbus.services.throttle import TooManyTries
+
+router = APIRouter(include_in_schema=False)
+MOST_LOGINS_AT_ONCE = 2  # each comparison of a password takes 64 MB
+
+
+@router.post('/login')
+async def log_in(engine: Door, request: Request) -> RedirectResponse:
+    """Take the form of the login page: username, password, next."""
+    form = await _form(request)
+    try:
+        token = await to_thread.run_sync(
+            engine.accounts.login, form['username'], form['password'], address(request.scope),
+            limiter=request.app.state.login_limiter,
+        )  # fmt: skip
+    except TooManyTries as error:
+        return _back('/login', str(error), form['next'])
+    except NotLoggedIn:
+        return _back('/login', '1', form['next'])
+    return _welcome(request, token, form['next'])
+
+
+@router.post('/setup')
+async def set_up(engine: Door, request: Request) -> RedirectResponse:
+    """Take the form of the first start: code, password, next."""
+    form = await _form(request)
+    loopback = from_loopback(request.scope)
+
+    def create() -> str:
+        return engine.accounts.create_first_user(
+            form['code'], form['password'], loopback=loopback, address=address(request.scope)
+        )
+
+    try:
+        token = await to_thread.run_sync(create, limiter=request.app.state.login_limiter)
+    except Conflict:
+        return RedirectResponse('/login', 303)
+    except PlumbusError as error:
+        return _back('/setup', str(error), form['next'])
+    return _welcome(request, token, form['next'])
+
+
+@router.post('/logout')
+async def log_out(engine: Door, request: Request) -> RedirectResponse:
+    """End the session."""
+    await in_thread(engine.accounts.logout, cookie(request.scope))
+    answer = RedirectResponse('/login', 303)
+    answer.delete_cookie(COOKIE, path='/')
+    return answer
+
+
+def local_path(wanted: str) -> str:
+    """Given where to go after the login, return it if it is a path of ours, else the dashboard."""
+    safe = wanted.startswith('/') and not wanted.startswith(('//', '/\\')) and wanted.isprintable()
+    return wanted if safe else '/'
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = await limited_body(request)
+    typed = parse_qs(body.decode('ascii', 'replace'), keep_blank_values=True, max_num_fields=20)
+    return {name: typed.get(name, [''])[0] for name in ('username', 'password', 'code', 'next')}
+
+
+def _welcome(request: Request, token: str, wanted: str) -> RedirectResponse:
+    answer = RedirectResponse(quote(local_path(wanted), safe='/?&=%#'), 303)
+    answer.set_cookie(
+        COOKIE, token, max_age=int(SESSION_LIFETIME.total_seconds()), path='/', httponly=True, samesite='lax',
+        secure=request.url.scheme == 'https',
+    )  # fmt: skip
+    return answer
+
+
+def _back(page: str, error: str, wanted: str) -> RedirectResponse:
+    following = f'&next={quote(wanted)}' if local_path(wanted) == wanted != '/' else ''
+    return RedirectResponse(f'{page}?error={quote(error)}{following}', 303)

@@ -1,0 +1,196 @@
+"""Nothing is served open: who asks is known before a route or a page is reached. Plain ASGI, so that streams stream."""
+
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from plumbus.api.errors import problem, with_safe_headers
+from plumbus.engine import Engine
+from plumbus.errors import NotLoggedIn, NotPermitted, PlumbusError
+
+COOKIE = 'plumbus_session'
+LOGIN_PATHS = frozenset({'/login', '/setup', '/logout'})
+OPEN_API = frozenset({'/api/health', '/api/version'})
+# What NiceGUI serves to a page, the login page too; no page may ever stand below these.
+OPEN_PREFIXES = ('/_nicegui/', '/_nicegui_ws/', '/static/')
+READING = frozenset({'GET', 'HEAD', 'OPTIONS'})
+FORWARDED = ('x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded')
+MOST_LOOK_UPS = 16
+NO_TOKEN = NotLoggedIn('You are not logged in.', 'Send the header Authorization: Bearer TOKEN, or log in.')
+WRONG_TOKEN = NotLoggedIn('This token is not valid.', 'Check it, or make a new one in Settings.')
+FOREIGN = NotPermitted('The request comes from another web site.', 'Open PLUMBUS itself and try again there.')
+
+
+class Gate:
+    """Knows who asks: by bearer token, by the cookie of a session, or, in a desktop window, by sitting before it."""
+
+    def __init__(self, engine: Engine, *, native: bool = False) -> None:
+        self._engine = engine
+        self._native = native
+        self._limiter = CapacityLimiter(MOST_LOOK_UPS)
+
+    async def user(self, scope: Scope) -> str | None:
+        """Given a request, return the name of the user whose browser sent it, or None."""
+        if self._native:
+            local = from_loopback(scope)
+            return (await self.ask(self._engine.accounts.local_user)).username if local else None
+        token = cookie(scope)
+        user = await self.ask(self._engine.accounts.session_user, token) if token else None
+        return user.username if user else None
+
+    async def check(self, scope: Scope) -> str:
+        """Given a request to the API, return who sent it. Raise NotLoggedIn, or NotPermitted for a foreign web site."""
+        scheme, _, token = Headers(scope=scope).get('authorization', '').partition(' ')
+        if scheme:
+            if scheme.lower() == 'bearer' and await self.ask(
+                self._engine.accounts.token_valid, token.strip()
+            ):
+                return 'api'
+            raise WRONG_TOKEN
+        user = await self.user(scope)
+        if user is None:
+            raise NO_TOKEN
+        if scope['method'] not in READING:
+            check_origin(scope)
+        return user
+
+    async def has_users(self) -> bool:
+        """Whether anybody can log in yet."""
+        return self._native or await self.ask(self._engine.accounts.has_users)
+
+    async def ask(self, function: Any, *arguments: Any) -> Any:
+        """Given a blocking function, return its result. Slow routes cannot use up the threads of these look-ups."""
+        return await to_thread.run_sync(function, *arguments, limiter=self._limiter)
+
+
+class Authenticated:
+    """Lets through to the API who may, and notes the name in `request.state.user`."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Given a request, pass it on. Raise what the layer of errors turns into 401 or 403."""
+        if scope['type'] == 'http':
+            if scope['path'] in LOGIN_PATHS:
+                check_origin(scope)
+            elif scope['path'] not in OPEN_API:
+                scope.setdefault('state', {})['user'] = await self._gate.check(scope)
+        await self._app(scope, receive, send)
+
+
+class Guard:
+    """Stands before NiceGUI's app: the API's paths go to the API, pages need a session, all else leads to the login."""
+
+    def __init__(self, app: ASGIApp, api: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._api = api
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Given any request, send it where it belongs."""
+        if scope['type'] == 'lifespan' or scope['path'].startswith(OPEN_PREFIXES):
+            await self._app(scope, receive, send)
+        elif scope['type'] == 'websocket':
+            await send({'type': 'websocket.close', 'code': 1008})
+        elif _is_for_api(scope):
+            await self._api(dict(scope), receive, send)
+        else:
+            await self._page(scope, receive, with_safe_headers(send, private=True))
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = scope.setdefault('state', {})
+        state['loopback'] = from_loopback(scope)
+        try:
+            answer = await self._instead_of_page(scope, state)
+        except PlumbusError as error:
+            answer = PlainTextResponse(error.message, 503)
+        await (answer or self._app)(scope, receive, send)
+
+    async def _instead_of_page(self, scope: Scope, state: dict[str, Any]) -> ASGIApp | None:
+        path = scope['path']
+        if path == '/favicon.ico':
+            return None
+        state['user'] = await self._gate.user(scope)
+        if state['user']:
+            return RedirectResponse('/', 303) if path in LOGIN_PATHS else None
+        if not await self._gate.has_users():
+            return None if path == '/setup' else RedirectResponse('/setup', 303)
+        if path == '/login':
+            return None
+        if scope['method'] not in READING:
+            return problem(401, str(NO_TOKEN))
+        return RedirectResponse(f'/login?next={quote(_wanted(scope))}', 303)
+
+
+def cookie(scope: Scope) -> str:
+    """Given a request, return the session token of its cookie; empty without one."""
+    return HTTPConnection(scope).cookies.get(COOKIE, '')
+
+
+def check_origin(scope: Scope) -> None:
+    """Given a request that changes something, raise NotPermitted if the page of another web site sent it.
+
+    Browsers say where a request comes from in headers that no page can forge; other programs say nothing.
+    """
+    headers = Headers(scope=scope)
+    if site := headers.get('sec-fetch-site'):
+        if site not in {'same-origin', 'none'}:
+            raise FOREIGN
+        return
+    origin = headers.get('origin')
+    hosts = {headers.get('host'), headers.get('x-forwarded-host')}
+    if origin is not None and urlsplit(origin).netloc not in hosts:
+        raise FOREIGN
+
+
+def from_loopback(scope: Scope) -> bool:
+    """Given a request, return whether a program on this machine sent it, neither through a proxy nor by a foreign name.
+
+    The name matters: a web site may let its own name point to 127.0.0.1.
+    """
+    headers = Headers(scope=scope)
+    if any(name in headers for name in FORWARDED):
+        return False
+    named = _host_name(headers.get('host', ''))
+    return is_loopback(address(scope)) and (named == 'localhost' or is_loopback(named))
+
+
+def address(scope: Scope) -> str:
+    """Given a request, return the address it came from; empty if that is unknown."""
+    client = scope.get('client')
+    return client[0] if client else ''
+
+
+def is_loopback(name: str) -> bool:
+    """Given the text of an address, return whether it means this machine itself."""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit(f'//{host}').hostname or ''
+    except ValueError:
+        return ''
+
+
+def _is_for_api(scope: Scope) -> bool:
+    path: str = scope['path']
+    if path in LOGIN_PATHS:
+        return bool(scope['method'] == 'POST')
+    return path in {'/api', '/metrics'} or path.startswith('/api/')
+
+
+def _wanted(scope: Scope) -> str:
+    query = scope.get('query_string', b'').decode('latin-1')
+    return f'{scope["path"]}?{query}' if query else scope['path']
