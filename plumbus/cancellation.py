@@ -1,9 +1,12 @@
 """A request to stop that travels from a button, the API or the end of the process to whatever is running."""
 
+import logging
 import threading
 from collections.abc import Callable
 
 from plumbus.errors import Cancelled
+
+log = logging.getLogger(__name__)
 
 
 class Cancellation:
@@ -34,7 +37,7 @@ class Cancellation:
             self._asked.set()
             callbacks = list(self._callbacks)
         for callback in callbacks:
-            callback()
+            _guarded(callback)
 
     def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Given a callback, call it when asked to stop (at once if that is so already). Return its removal."""
@@ -58,3 +61,10 @@ class Cancellation:
         with self._lock:
             if callback in self._callbacks:
                 self._callbacks.remove(callback)
+
+
+def _guarded(callback: Callable[[], None]) -> None:
+    try:
+        callback()
+    except Exception:  # the other callbacks must still be told to stop
+        log.exception('A callback failed while a run was being stopped')

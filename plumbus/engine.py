@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from plumbus.backup.capabilities import local_options
@@ -31,95 +33,78 @@ from plumbus.store.runlog import RunLogs
 from plumbus.store.vault import Vault, load_key
 from plumbus.transfer.keys import Keys
 
+Clock = Callable[[], datetime]
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Store:
+    """Everything below `db/` and `logs/`, opened."""
+
+    database: Database
+    vault: Vault
+    clients: Documents[Client]
+    jobs: Documents[Job]
+    backups: Documents[Backup]
+    restores: Documents[Restore]
+    logs: RunLogs
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Clock) -> Self:
+        """Given the settings, open what lies in the data dir. Raise StoreError if that cannot be."""
+        data_dir = settings.data_dir.resolve()
+        database = Database(data_dir / 'db')
+        return cls(
+            database=database,
+            vault=Vault(database, load_key(settings.secret_key, data_dir / 'keys' / 'secret.key')),
+            clients=Documents(database, 'clients', Client, clock),
+            jobs=Documents(database, 'jobs', Job, clock),
+            backups=Documents(database, 'backups', Backup, clock),
+            restores=Documents(database, 'restores', Restore, clock),
+            logs=RunLogs(data_dir / 'logs'),
+        )
 
 
 class Engine:
     """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, accounts, system."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
         self.events = EventBus()
-        data_dir = settings.data_dir.resolve()
-        database = Database(data_dir / 'db')
-        keys = Keys(data_dir / 'keys')
-        vault = Vault(database, load_key(settings.secret_key, data_dir / 'keys' / 'secret.key'))
-        clients = Documents(database, 'clients', Client, clock)
-        jobs = Documents(database, 'jobs', Job, clock)
-        backups = Documents(database, 'backups', Backup, clock)
-        restores = Documents(database, 'restores', Restore, clock)
-        logs, live = RunLogs(data_dir / 'logs'), LiveRuns()
-        targets, snapshots = Targets(clients, vault, keys), Snapshots(data_dir)
-
         self._queue = RunQueue(settings.max_parallel, self._execute, self._dropped)
         self._scheduler = Scheduler(clock, self._planned_jobs, self._fire)
-        options = local_options(data_dir)
-        self._backup_runner = BackupRunner(
-            clients=clients,
-            jobs=jobs,
-            targets=targets,
-            snapshots=snapshots,
-            options=options,
-            execution=Execution(
-                kind='backup', records=backups, logs=logs, events=self.events, live=live, now=clock
-            ),
-        )
-        self._restore_runner = RestoreRunner(
-            clients=clients,
-            backups=backups,
-            targets=targets,
-            snapshots=snapshots,
-            options=options,
-            execution=Execution(
-                kind='restore', records=restores, logs=logs, events=self.events, live=live, now=clock
-            ),
-        )
+        store = Store.open(settings, clock)
+        data_dir = settings.data_dir.resolve()
+        keys = Keys(data_dir / 'keys')
+        targets, snapshots = Targets(store.clients, store.vault, keys), Snapshots(data_dir)
+        options, live = local_options(data_dir), LiveRuns()
+        shared: dict[str, Any] = {'logs': store.logs, 'events': self.events, 'live': live}
 
-        self.accounts = Accounts(database, settings, clock)
+        self._backup_runner = BackupRunner(
+            clients=store.clients, jobs=store.jobs, targets=targets, snapshots=snapshots, options=options,
+            execution=Execution(kind='backup', records=store.backups, now=clock, **shared),
+        )  # fmt: skip
+        self._restore_runner = RestoreRunner(
+            clients=store.clients, backups=store.backups, targets=targets, snapshots=snapshots, options=options,
+            execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
+        )  # fmt: skip
+        self.accounts = Accounts(store.database, settings, clock)
         self.jobs = Jobs(
-            jobs=jobs,
-            clients=clients,
-            backups=backups,
-            snapshots=snapshots,
-            logs=logs,
-            queue=self._queue,
-            plan=self._scheduler,
-            events=self.events,
-            now=clock,
-            zone=settings.zone,
-        )
-        self.clients = Clients(clients, vault, targets, self.jobs, self.events)
+            jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, logs=store.logs,
+            queue=self._queue, plan=self._scheduler, events=self.events, now=clock, zone=settings.zone,
+        )  # fmt: skip
+        self.clients = Clients(store.clients, store.vault, targets, self.jobs, self.events)
         self.backups = Backups(
-            kind='backup',
-            records=backups,
-            logs=logs,
-            live=live,
-            queue=self._queue,
-            events=self.events,
-            snapshots=snapshots,
-        )
+            kind='backup', records=store.backups, queue=self._queue, snapshots=snapshots, **shared
+        )  # fmt: skip
         self.restores = Restores(
-            kind='restore',
-            records=restores,
-            logs=logs,
-            live=live,
-            queue=self._queue,
-            events=self.events,
-            backups=backups,
-            clients=clients,
-            snapshots=snapshots,
-        )
+            kind='restore', records=store.restores, queue=self._queue, snapshots=snapshots,
+            backups=store.backups, clients=store.clients, **shared,
+        )  # fmt: skip
         self.system = System(
-            data_dir=data_dir,
-            database=database,
-            clients=clients,
-            backups=backups,
-            jobs=self.jobs,
-            queue=self._queue,
-            keys=keys,
-            scheduler_alive=lambda: self._scheduler.alive,
-            now=clock,
-        )
+            data_dir=data_dir, database=store.database, clients=store.clients, backups=store.backups, jobs=self.jobs,
+            queue=self._queue, keys=keys, scheduler_alive=lambda: self._scheduler.alive, now=clock,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Bring the records in line with what is on disk, queue again what waited, and let the threads begin."""

@@ -1,7 +1,6 @@
 """What a user can do with clients: keep them, test the connection, look into their folders."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 from plumbus.backup.targets import Targets, alias_of, owner_of
@@ -14,7 +13,8 @@ from plumbus.services.jobs import Jobs
 from plumbus.services.records import counted, revision_of
 from plumbus.store.documents import Documents
 from plumbus.store.vault import Vault
-from plumbus.transfer.connection import Probe, install_key, probe
+from plumbus.transfer.connection import Probe, host_key, install_key, probe
+from plumbus.transfer.keys import fingerprint as key_fingerprint
 from plumbus.transfer.listing import list_folder
 from plumbus.transfer.ssh import session
 
@@ -112,14 +112,11 @@ class Clients:
         client = self._clients.get(client_id)
         if not FINGERPRINT.fullmatch(fingerprint):
             raise InvalidInput({'fingerprint': 'must be a fingerprint like SHA256:…'})
-        # Under another name nothing is pinned yet, so the machine may show whatever key it has.
-        found = probe(
-            replace(self._targets.of(client), alias=f'{alias_of(client_id)}-to-trust'), self._targets.keys
-        )
-        if found.fingerprint.rstrip('=') != fingerprint.rstrip('='):
-            raise InvalidInput({'fingerprint': f'is not what the machine shows now, {found.fingerprint}'})
-        self._targets.keys.pin(alias_of(client_id), found.host_key_line)
-        client = self._clients.set(client_id, host_key=found.fingerprint)
+        shown = host_key(self._targets.of(client), self._targets.keys)
+        if key_fingerprint(shown).rstrip('=') != fingerprint.rstrip('='):
+            raise InvalidInput({'fingerprint': f'is not what the machine shows now, {key_fingerprint(shown)}'})
+        self._targets.keys.pin(alias_of(client_id), shown)
+        client = self._clients.set(client_id, host_key=key_fingerprint(shown))
         self._tell(client_id, 'updated')
         return client
 

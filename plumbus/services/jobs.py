@@ -1,10 +1,11 @@
 """What a user can do with jobs: keep them, run them, see their history and next times."""
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from plumbus.backup.snapshots import Snapshots
 from plumbus.errors import Conflict, InvalidInput
@@ -54,6 +55,7 @@ class Jobs:
     events: EventBus
     now: Callable[[], datetime]
     zone: ZoneInfo
+    _starting: threading.Lock = field(default_factory=threading.Lock)
 
     def all(self, client_id: int | None = None) -> list[JobView]:
         """Return every job, of one client if it is given, oldest first, with its next and last run."""
@@ -159,7 +161,13 @@ class Jobs:
 
     def zone_of(self, job: Job) -> ZoneInfo:
         """Given a job, return the time zone its schedule is read in."""
-        return ZoneInfo(job.timezone) if job.timezone else self.zone
+        try:
+            return ZoneInfo(job.timezone) if job.timezone else self.zone
+        except (
+            ZoneInfoNotFoundError,
+            ValueError,
+        ):  # checked when it was saved; the machine's zones may have changed
+            return self.zone
 
     def overdue(self) -> list[Job]:
         """Return the enabled jobs whose next run after their last good backup should have ended an hour ago or more."""
@@ -172,7 +180,10 @@ class Jobs:
 
     def _is_overdue(self, job: Job, last_good: Backup | None) -> bool:
         since = (last_good.start_time if last_good else job.created_at) or self.now()
-        due = timing.next_runs(job.schedule or '', self.zone_of(job), since, 1)
+        try:
+            due = timing.next_runs(job.schedule or '', self.zone_of(job), since, 1)
+        except InvalidInput:
+            return True  # a schedule that nobody can read never runs
         return bool(due) and due[0] + OVERDUE_GRACE < self.now()
 
     def _latest(self, where: Callable[[Mapping[str, Any]], bool] = lambda _: True) -> dict[int, Backup]:
