@@ -8,11 +8,7 @@ import pytest
 
 from plumbus.transfer.keys import Keys
 from plumbus.transfer.target import Target
-from tests.support.sshd import IS_ROOT, Sshd
-
-needs_root = pytest.mark.skipif(
-    not IS_ROOT, reason='needs root: makes a throw-away user with a password and sudo'
-)
+from tests.support.sshd import Sshd
 
 
 @pytest.fixture(scope='session')

@@ -146,7 +146,8 @@ def _reach(target: Target, keys: Keys, limit: TimeLimit, stack: ExitStack) -> pa
         transport = paramiko.Transport(link)
         stack.callback(transport.close)
         transport.set_log_channel(quiet.name)
-        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = limit.left()
+        # start_client has the shorter limit, so that its end alone means timeout.
+        transport.banner_timeout = transport.handshake_timeout = limit.step_s + 5
         transport.get_security_options().key_types = _key_types(target.pinned(keys), transport)
         transport.start_client(timeout=limit.left())
         _shown_host_key(transport)
