@@ -8,6 +8,7 @@ from plumbus.backup.manifest import Entry
 from plumbus.errors import TransferFailed
 from plumbus.transfer.items import Item
 
+ROOT = b'.'
 PERMISSION_BITS = (0o400, 0o200, 0o100, 0o040, 0o020, 0o010, 0o004, 0o002, 0o001)
 SPECIAL_BITS = {2: 0o4000, 5: 0o2000, 8: 0o1000}
 
@@ -58,7 +59,7 @@ class Plan:
 
     def wanted(self) -> list[bytes]:
         """Return what is asked of the client, folders whose content changes here included (their times change with it)."""
-        return sorted({*self.fetch, *self.touched})
+        return sorted({*self.fetch, *self.touched} - {ROOT})
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class Planner:
         self.tally.see(item, entry)
         if item.is_hardlink and item.extra:
             self._links.append(entry)
-        elif not item.is_unchanged:
+        elif not item.is_unchanged and item.path != ROOT:
             self._fetch[item.path] = entry
         self.keep(entry)
 
@@ -175,4 +176,4 @@ def mode_bits(text: str) -> int:
 
 
 def _parent(path: bytes) -> bytes:
-    return path.rpartition(b'/')[0] or b'.'
+    return path.rpartition(b'/')[0] or ROOT

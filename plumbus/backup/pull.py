@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import humanize
@@ -15,7 +15,7 @@ from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
 from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.snapshots import Snapshot, Workspace
-from plumbus.backup.tree import Tree
+from plumbus.backup.tree import Tree, remove_tree
 from plumbus.cancellation import Cancellation
 from plumbus.errors import TransferFailed
 from plumbus.transfer import process, rsync
@@ -59,10 +59,13 @@ class Pull:
 
         Raise TransferFailed with the cause if it cannot be had, Cancelled if someone asked to stop.
         """
+        self.workspace.temporary.mkdir()
+        self.options = replace(self.options, temp_dir=self.workspace.temporary)
         if self.previous is None:
             self._first_run()
         else:
             self._next_run(self.previous)
+        remove_tree(self.workspace.temporary)
         return self.pulled
 
     def _first_run(self) -> None:
@@ -176,8 +179,7 @@ class Pull:
         """What was planned but did not come (vanished, unreadable) is not in this snapshot: no stale copy stays."""
         with Tree(self.workspace.tree) as tree:
             for path in sorted(plan.fetch.keys() - fetched.keys(), reverse=True):
-                if path != b'.':
-                    tree.remove_quietly(path)
+                tree.remove_quietly(path)
 
     def _finish_manifest(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
         with ManifestWriter(self.workspace.manifest) as manifest:

@@ -62,6 +62,11 @@ class Workspace:
         return self.path / FILE_NAME
 
     @property
+    def temporary(self) -> Path:
+        """Where rsync keeps files until they are whole."""
+        return self.path / 'temporary'
+
+    @property
     def scanned(self) -> Path:
         """The entries as the scan saw them."""
         return self.path / 'scanned.msgpack.zst'

@@ -1,44 +1,105 @@
-"""Builds rsync's argument lists (rsync(1)). Pure: nothing is run here, nothing is read; items.py reads the output."""
+"""Builds rsync's argument lists (rsync(1)). Pure: nothing is run here, nothing is read; items.py reads the output.
 
+Two rules hold for all of them: what a user wrote is never read as an option, a filter directive or a pattern where a name
+is meant; and nothing outside the given tree is compared with, linked to or written.
+"""
+
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from plumbus.errors import InvalidInput
+from plumbus.transfer.items import OUT_FORMAT
+
+WILDCARD = re.compile(rb'[*?[]')
+PROGRAMS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What a job and the probes of both ends decide. Paths on our side are absolute and real (no link in them)."""
+    """What a job and the probes of both ends decide. Paths on our side are absolute and real (no link in them).
+
+    With `fake_super` owners and devices are kept in an xattr on our side, as is needed without root. `secluded` is False
+    for keys with a forced command: rrsync refuses -s. `timeout_s` counts without a byte moved, 0 for none. `temp_dir` must
+    be on the tree's file system: half-received files lie there and not in the tree when rsync is killed. `make_path` needs
+    rsync 3.2.3 or newer over there.
+    """
 
     acls: bool = False
     xattrs: bool = False
-    fake_super: bool = False  # we are not root: owners and devices are kept in an xattr on our side
+    fake_super: bool = False
     sudo: bool = False
-    secluded: bool = True  # False for keys with a forced command: rrsync refuses -s and --debug
+    secluded: bool = True
     bandwidth_limit_kib: int = 0
     compress: bool = False
     one_file_system: bool = False
-    timeout_s: int = 60  # without a byte moved, 0 for none
+    timeout_s: int = 60
     excludes: Sequence[str] = ()
     partial_dir: Path | None = None
+    temp_dir: Path | None = None
+    make_path: bool = True
 
 
 def scan_arguments(
     options: Options, shell: str, alias: str, sources: Sequence[str | bytes], previous_tree: Path
 ) -> list[bytes]:
-    """Given absolute source paths, return a dry run that lists every entry (-ii) against the last good tree."""
-    raise NotImplementedError
+    """Given absolute source paths, return a dry run that lists every entry (-ii) against the last good tree.
+
+    Without --force a file in place of a folder would be complained about instead of listed (tried with 3.5.0).
+    Raise InvalidInput for a path that rsync cannot be told to take literally.
+    """
+    return [
+        *_common(options, shell),
+        b'--dry-run',
+        b'--force',
+        b'-ii',
+        *_selection(options),
+        *_remote_sources(alias, sources),
+        _folder(previous_tree),
+    ]
 
 
 def fetch_all_arguments(
     options: Options, shell: str, alias: str, sources: Sequence[str | bytes], tree: Path
 ) -> list[bytes]:
-    """Given absolute source paths, return the run that copies all below them into `tree` (first run, or its resume)."""
-    raise NotImplementedError
+    """Given absolute source paths, return the run that copies all below them into `tree` (first run, or its resume).
+
+    Raise InvalidInput for a path that rsync cannot be told to take literally.
+    """
+    return [
+        *_common(options, shell),
+        *_transfer(options),
+        *_receiving(options),
+        b'-ii',
+        *_selection(options),
+        *_remote_sources(alias, sources),
+        _folder(tree),
+    ]
 
 
 def fetch_listed_arguments(options: Options, shell: str, alias: str, tree: Path) -> list[bytes]:
-    """Return the run that fetches exactly the paths fed to its stdin, relative to /, each ended by a NUL."""
-    raise NotImplementedError
+    """Return the run that fetches exactly the paths fed to its stdin, relative to /, each ended by a NUL.
+
+    A path must not end in a slash and must not be '.': of those rsync would fetch everything in them. What is gone by
+    now is passed over.
+    """
+    return [
+        *_common(options, shell),
+        *_transfer(options),
+        *_receiving(options),
+        b'-ii',
+        b'--dirs',
+        b'--no-recursive',
+        b'--force',
+        b'--ignore-missing-args',
+        b'--from0',
+        b'--files-from=-',
+        b'--',
+        os.fsencode(f'{alias}:/'),
+        _folder(tree),
+    ]
 
 
 def push_arguments(
@@ -53,14 +114,100 @@ def push_arguments(
     delete: bool = False,
     dry_run: bool = False,
 ) -> list[bytes]:
-    """Given paths as they are in the snapshot ('/home/pi/x'; none: all), return the run that restores them.
+    """Given paths as they are in the snapshot ('/home/pi/x'), return the run that restores them. A dry run lists changes.
 
-    `relative` puts each at `target` + its whole path ('/' for where it came from); else its last name lands in the
-    folder `target`.
+    `relative` puts each at `target` + its whole path ('/' for where it came from, whose folders above stay as they are);
+    else its last name lands in the folder `target`. `delete` removes what is not in the snapshot from restored folders.
+    Raise InvalidInput if there are no paths, or for a target that rsync cannot be told to take literally.
     """
-    raise NotImplementedError
+    into = os.fsencode(target).rstrip(b'/') + b'/'
+    if not paths:
+        raise InvalidInput({'paths': 'name what to restore'})
+    if WILDCARD.search(into):
+        raise InvalidInput({'restore_path': 'must not hold any of the characters * ? ['})
+    return [
+        *_common(options, shell, relative=relative),
+        *_transfer(options),
+        b'-i',
+        *_flags(
+            {'--no-implied-dirs': relative and into == b'/', '--mkpath': options.make_path and into != b'/'}
+        ),
+        *_flags({'--dry-run': dry_run, '--delete': delete}),
+        b'--',
+        *(_local_source(tree, path, relative) for path in paths),
+        os.fsencode(alias) + b':' + into,
+    ]
 
 
 def environment(home: Path) -> dict[str, str]:
     """Given a home folder, return rsync's whole environment: fixed language and time zone, and nothing secret."""
-    raise NotImplementedError
+    return {'PATH': os.environ.get('PATH', PROGRAMS), 'HOME': str(home), 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC'}
+
+
+def _common(options: Options, shell: str, *, relative: bool = True) -> list[bytes]:
+    """What all runs share. Whole seconds would hide an edit of the same size within the second: --modify-window=-1."""
+    return [
+        b'rsync',
+        b'-aHS',
+        b'--numeric-ids',
+        b'--modify-window=-1',
+        b'--no-human-readable',
+        b'--outbuf=L',
+        os.fsencode(f'--out-format={OUT_FORMAT}'),
+        b'--debug=NSTR1',
+        b'--rsh=' + os.fsencode(shell),
+        *_flags({
+            '--relative': relative, '--secluded-args': options.secluded, '--acls': options.acls, '--xattrs': options.xattrs,
+            '--fake-super': options.fake_super, '--rsync-path=sudo -n rsync': options.sudo,
+            f'--timeout={options.timeout_s}': options.timeout_s > 0,
+        }),
+    ]  # fmt: skip
+
+
+def _transfer(options: Options) -> list[bytes]:
+    """What runs have that move data. Which compression -z takes both ends settle among themselves."""
+    return _flags({
+        '--info=progress2,stats2': True, '--compress': options.compress,
+        f'--bwlimit={options.bandwidth_limit_kib}': options.bandwidth_limit_kib > 0,
+    })  # fmt: skip
+
+
+def _receiving(options: Options) -> list[bytes]:
+    folders = {'--partial-dir=': options.partial_dir, '--temp-dir=': options.temp_dir}
+    return [os.fsencode(f'{name}{folder}') for name, folder in folders.items() if folder is not None]
+
+
+def _selection(options: Options) -> list[bytes]:
+    """What is left out. After '- ' rsync takes the rest as the pattern, even '! ' or '+ …' (rsync(1), FILTER RULES)."""
+    excludes = [os.fsencode(f'--exclude=- {pattern}') for pattern in options.excludes]
+    return [*_flags({'--one-file-system': options.one_file_system}), *excludes]
+
+
+def _remote_sources(alias: str, sources: Sequence[str | bytes]) -> list[bytes]:
+    if not sources:
+        raise InvalidInput({'source_paths': 'name what to back up'})
+    return [b'--', *(os.fsencode(alias) + b':' + _literal(os.fsencode(path)) for path in sources)]
+
+
+def _literal(path: bytes) -> bytes:
+    """The far side expands wildcards, and reads a backslash as an escape only where there is one."""
+    if not WILDCARD.search(path):
+        return path
+    if b'\\' in path:
+        raise InvalidInput(
+            {'source_paths': 'must not hold a backslash together with one of the characters * ? ['}
+        )
+    return WILDCARD.sub(rb'\\\g<0>', path)
+
+
+def _local_source(tree: Path, path: str | bytes, relative: bool) -> bytes:
+    below = os.fsencode(path).strip(b'/')
+    return os.fsencode(tree) + (b'/./' if relative else b'/') + below
+
+
+def _folder(path: Path) -> bytes:
+    return os.fsencode(path) + b'/'
+
+
+def _flags(flags: dict[str, bool]) -> list[bytes]:
+    return [os.fsencode(flag) for flag, wanted in flags.items() if wanted]
