@@ -41,7 +41,9 @@ def plain_errors(what: str) -> Iterator[None]:
 
 def make_private_folder(folder: Path) -> None:
     """Given a folder, create it if need be and close it to other users. Raise OSError if it cannot be."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(folder.parent)
     if folder.stat().st_mode & 0o077:
         with suppress(PermissionError):  # somebody else's folder, or a file system without modes
             folder.chmod(0o700)

@@ -109,14 +109,16 @@ class AtomicStorage(Storage):
             return ()
 
     def _load(self) -> None:
+        # Forget first: tables from before must not survive a file that turns out to be damaged.
+        self._tables, self._seen, self._old_schema = None, (), 0
         try:
             with self._path.open('rb') as file:
                 data = file.read()
-                self._seen = _signature_of(os.fstat(file.fileno()))
+                seen = _signature_of(os.fstat(file.fileno()))
         except FileNotFoundError:
-            self._tables, self._seen = None, ()
             return
         self._tables = self._migrated(self._parsed(data))
+        self._seen = seen
 
     def _parsed(self, data: bytes) -> Tables:
         try:
@@ -160,7 +162,8 @@ class AtomicStorage(Storage):
             return orjson.dumps(schema | (self._tables or {}), option=JSON_OPTIONS)
         except (TypeError, RecursionError) as error:
             raise StoreError(
-                f'A value cannot be stored in {self._name}: {error}.', 'Nothing was changed.'
+                f'A value cannot be stored in {self._name}: {error}.',
+                'Nothing was changed; please report this.',
             ) from None
 
 

@@ -67,7 +67,8 @@ class Vault:
 
     def _find(self, owner: str, name: str | None) -> list[StoredSecret]:
         page = self._secrets.select(
-            lambda document: document['owner'] == owner and name in {None, document['name']}, limit=1000
+            lambda document: document.get('owner') == owner and name in {None, document.get('name')},
+            limit=1000,
         )
         return list(page.items)
 

@@ -45,6 +45,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def read_only(request: pytest.FixtureRequest, folder: Path) -> Iterator[Path]:
+    """A folder with a database that cannot be written: for root a read-only mount, else one without permission."""
+    if os.geteuid() == 0:
+        mounted: Path = request.getfixturevalue('small_disk')
+        put(Database(mounted / 'db'), 'clients', 1, name='kept')
+        subprocess.run(['mount', '-o', 'remount,ro', mounted], check=True)
+        yield mounted / 'db'
+    else:
+        put(Database(folder), 'clients', 1, name='kept')
+        folder.chmod(0o500)
+        yield folder
+        folder.chmod(0o700)
+
+
+@pytest.fixture
 def quick_switches() -> Iterator[None]:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
@@ -366,15 +381,13 @@ def test_it_is_not_writable_on_a_full_disk(small_disk: Path) -> None:
     database.check_writable()
 
 
-def test_it_names_the_remedy_on_a_read_only_disk_and_can_still_read(small_disk: Path) -> None:
-    database = Database(small_disk / 'db')
-    put(database, 'clients', 1, name='kept')
-    subprocess.run(['mount', '-o', 'remount,ro', small_disk], check=True)
+def test_it_names_the_remedy_where_it_may_not_write_and_can_still_read(read_only: Path) -> None:
+    database = Database(read_only)
     for attempt in (lambda: put(database, 'clients', 2, name='new'), database.check_writable):
-        with pytest.raises(StoreError, match='read-only') as caught:
+        with pytest.raises(StoreError, match=r'read-only|permission is denied') as caught:
             attempt()
-        assert 'mount it writable' in caught.value.remedy
-    assert Database(small_disk / 'db').table('clients').all() == [{'name': 'kept'}]
+        assert 'mount it writable' in caught.value.remedy or 'chown' in caught.value.remedy
+    assert database.table('clients').all() == [{'name': 'kept'}]
 
 
 @pytest.mark.parametrize('failing', ['fsync', 'replace'])
@@ -423,6 +436,19 @@ def test_it_refuses_a_damaged_file_and_does_not_touch_it(folder: Path, content: 
         assert 'rescan' in caught.value.remedy
     assert (folder / 'config.json').read_bytes() == content
     put(database, 'backups', 1, job_id=1)
+
+
+def test_it_does_not_overwrite_a_file_that_was_damaged_while_it_ran(folder: Path, database: Database) -> None:
+    put(database, 'clients', 1, name='pi')
+    (folder / 'config.json').write_bytes(b'{"clients": {"1"')
+    for _ in range(2):
+        with pytest.raises(StoreError, match='damaged'):
+            database.table('clients').all()
+        with pytest.raises(StoreError, match='damaged'):
+            put(database, 'clients', 2, name='nas')
+    assert (folder / 'config.json').read_bytes() == b'{"clients": {"1"'
+    (folder / 'config.json').write_bytes(b'{"clients": {"1": {"name": "put back"}}}')
+    assert database.table('clients').all() == [{'name': 'put back'}]
 
 
 # Schemas
