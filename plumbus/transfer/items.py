@@ -1,18 +1,57 @@
 """Reads what rsync prints: items, progress, statistics, the checksum's name. Pure; must never raise on a client's text."""
 
+import re
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 Kind = Literal['file', 'folder', 'link', 'device', 'special']
+
+# A path never holds '//', so that separates it from the rest even where names hold ' -> ' or ' => '.
 OUT_FORMAT = '%i|%l|%M|%B|%U|%G|%C|%n//%L'
+ITEM = re.compile(
+    rb'([<>ch.][fdLDS].{9}|\*deleting  )\|(\d{1,19})\|([^|]{1,24})\|([rwxsStT-]{9})\|(\d{1,10})\|(\d{1,10})\|'
+    rb'([0-9a-f]{0,128}) *\|(.+)',
+    re.DOTALL,
+)
+PROGRESS = re.compile(
+    rb'\s*(\d{1,19})\s+(\d{1,3})%\s+(\d{1,12}\.\d\d)([kMGT]?)B/s\s+\S{1,16}'
+    rb'(?:\s+\(xfr#(\d{1,18}), (to|ir)-chk=(\d{1,18})/(\d{1,18})\))?\s*'
+)
+UNITS = {b'': 1, b'k': 1 << 10, b'M': 1 << 20, b'G': 1 << 30, b'T': 1 << 40}
+STAT = re.compile(rb'([A-Z][a-z ]{4,40}): (\d{1,19})(?: bytes| \(.*\))?')
+STAT_NAMES = {
+    b'Number of files': 'files',
+    b'Number of created files': 'created_files',
+    b'Number of deleted files': 'deleted_files',
+    b'Number of regular files transferred': 'transferred_files',
+    b'Total file size': 'total_bytes',
+    b'Total transferred file size': 'transferred_bytes',
+    b'Literal data': 'literal_bytes',
+    b'Matched data': 'matched_bytes',
+    b'Total bytes sent': 'sent_bytes',
+    b'Total bytes received': 'received_bytes',
+}
+CHECKSUM = re.compile(rb'Client(?: negotiated)? checksum: (xxh128|xxh3|xxh64|sha1|md5|md4)')
+ESCAPED = re.compile(rb'\\#([0-3][0-7][0-7])')
+KINDS: dict[int, Kind] = {
+    ord('f'): 'file',
+    ord('d'): 'folder',
+    ord('L'): 'link',
+    ord('D'): 'device',
+    ord('S'): 'special',
+}
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(slots=True)
 class Item:
     """One entry as rsync lists it (rsync(1), --itemize-changes). `mtime` in seconds UTC, `path` without a slash at its end.
 
-    `extra` is the target of a symbolic link, or the leader (the name listed with the data) of a hard link, else empty.
-    `checksum` is hexadecimal and None where nothing was transferred.
+    `extra` is the leader (the name listed with the data) of a further name of a hard link, else the target of a symbolic
+    link, else empty. `checksum` is hexadecimal and None where no data came. `mtime` is 0 for times outside the years 1 to
+    9999, which rsync prints cut off. A deleted item has nothing but its path.
     """
 
     change: bytes
@@ -27,43 +66,48 @@ class Item:
 
     @property
     def kind(self) -> Kind:
-        """What lies there."""
-        raise NotImplementedError
+        """What lies there; 'special' is a FIFO or a socket. Of a deleted item only folders are told from the rest."""
+        return KINDS.get(self.change[1], 'folder' if self.extra == b'/' else 'file')
 
     @property
     def is_dir(self) -> bool:
         """Whether it is a folder."""
-        raise NotImplementedError
+        return self.kind == 'folder'
 
     @property
     def is_link(self) -> bool:
         """Whether it is a symbolic link."""
-        raise NotImplementedError
+        return self.kind == 'link'
 
     @property
     def is_hardlink(self) -> bool:
         """Whether it is a further name of a file listed elsewhere; `extra` names that one unless nothing changed."""
-        raise NotImplementedError
+        return self.change[:1] == b'h'
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the receiver removes (or, in a dry run, would remove) it."""
+        return self.change[:1] == b'*'
 
     @property
     def is_new(self) -> bool:
-        """Whether the receiver has nothing (of this kind) under that name."""
-        raise NotImplementedError
+        """Whether the receiver has nothing of this kind under that name."""
+        return self.change[2:3] == b'+'
 
     @property
     def is_unchanged(self) -> bool:
         """Whether the receiver has exactly this already."""
-        raise NotImplementedError
+        return self.change[2:].isspace()
 
     @property
     def has_data(self) -> bool:
         """Whether file content is (or, in a dry run, would be) transferred."""
-        raise NotImplementedError
+        return self.change[:1] in b'<>'
 
     @property
     def attributes_only(self) -> bool:
-        """Whether only mode, owner, times, ACL or xattrs differ: no file content comes."""
-        raise NotImplementedError
+        """Whether the same thing lies there and only its mode, owner, times, ACL or xattrs differ."""
+        return self.change[:1] == b'.' and not self.is_unchanged
 
 
 @dataclass(slots=True)
@@ -81,12 +125,41 @@ class TransferProgress:
 
 def parse_item(line: bytes) -> Item | None:
     """Given a line of stdout written with OUT_FORMAT, return the item, or None if it is something else."""
-    raise NotImplementedError
+    match = ITEM.fullmatch(line)
+    if match is None:
+        return None
+    change, size, time, mode, uid, gid, checksum, rest = match.groups()
+    path, _, extra = rest.partition(b'//')
+    if not path:
+        return None
+    return Item(
+        change,
+        int(size),
+        _seconds(time),
+        _text(mode),
+        int(uid),
+        int(gid),
+        checksum if checksum.strip(b'0') else None,
+        unescape(path),
+        _extra(change, extra) if extra else b'',
+    )
 
 
 def parse_progress(line: bytes) -> TransferProgress | None:
     """Given a line of stdout, return the progress it tells, or None if it is something else."""
-    raise NotImplementedError
+    match = PROGRESS.fullmatch(line)
+    if match is None:
+        return None
+    done, percent, rate, unit, files_done, check, left, known = match.groups()
+    return TransferProgress(
+        bytes=int(done),
+        percent=int(percent),
+        rate_bps=float(rate) * UNITS[unit],
+        files_done=_number(files_done),
+        files_left=_number(left),
+        files_known=_number(known),
+        scanning=check == b'ir',
+    )
 
 
 def parse_stat(line: bytes) -> tuple[str, int] | None:
@@ -95,14 +168,56 @@ def parse_stat(line: bytes) -> tuple[str, int] | None:
     Names: files, created_files, deleted_files, transferred_files, total_bytes, transferred_bytes, literal_bytes,
     matched_bytes, sent_bytes, received_bytes.
     """
-    raise NotImplementedError
+    match = STAT.fullmatch(line)
+    name = STAT_NAMES.get(match[1]) if match else None
+    return (name, int(match[2])) if match and name else None
 
 
 def parse_checksum_name(line: bytes) -> str | None:
-    """Given a line of stdout or stderr, return the negotiated checksum ('xxh128', 'md5' …), or None."""
-    raise NotImplementedError
+    """Given a line of stdout, return the checksum that both ends agreed on ('xxh128', 'md5' …), or None."""
+    match = CHECKSUM.fullmatch(line)
+    return match[1].decode() if match else None
 
 
 def unescape(name: bytes) -> bytes:
-    r"""Given a name as rsync prints it, return its bytes: \#ooo (octal) stands for a byte that cannot be printed."""
-    raise NotImplementedError
+    r"""Given a name as rsync prints it, return its bytes: \#ooo (octal) stands for a byte that cannot be printed.
+
+    >>> unescape(rb'a\#012b')
+    b'a\nb'
+    """
+    if b'\\#' not in name:
+        return name
+    return ESCAPED.sub(lambda match: bytes([int(match[1], 8)]), name)
+
+
+def _extra(change: bytes, extra: bytes) -> bytes:
+    if extra.startswith(b' => '):
+        return unescape(extra[4:])
+    # An unchanged further name of a symbolic link is listed with the target, where a leader would be expected.
+    if extra.startswith(b' -> ') and change[:1] != b'h':
+        return unescape(extra[4:])
+    return extra if change[:1] == b'*' else b''
+
+
+def _seconds(time: bytes) -> int:
+    day, _, clock = time.rpartition(b'-')
+    try:
+        return _day_start(day) + int(clock[:2]) * 3600 + int(clock[3:5]) * 60 + int(clock[6:8])
+    except (ValueError, OverflowError):
+        return 0
+
+
+@lru_cache(maxsize=4096)
+def _day_start(day: bytes) -> int:
+    # Years before 1000 are filled up with '-': rsync pads with spaces and then replaces them.
+    year, month, number = day.lstrip(b'-').split(b'/')
+    return (date(int(year), int(month), int(number)).toordinal() - EPOCH) * 86400
+
+
+@lru_cache(maxsize=4096)
+def _text(mode: bytes) -> str:
+    return mode.decode('ascii')
+
+
+def _number(digits: bytes | None) -> int | None:
+    return None if digits is None else int(digits)

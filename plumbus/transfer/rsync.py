@@ -1,4 +1,4 @@
-"""Builds rsync's argument lists (rsync(1)). Pure: nothing is run here, nothing is read; items.py reads the output.
+"""Builds rsync's argument lists (rsync(1)). Runs nothing and touches no file; items.py reads the output.
 
 Two rules hold for all of them: what a user wrote is never read as an option, a filter directive or a pattern where a name
 is meant; and nothing outside the given tree is compared with, linked to or written.
@@ -102,7 +102,7 @@ def fetch_listed_arguments(options: Options, shell: str, alias: str, tree: Path)
     ]
 
 
-def push_arguments(
+def push_arguments(  # noqa: PLR0917 -- the same first four as its sisters
     options: Options,
     shell: str,
     alias: str,
