@@ -1,0 +1,99 @@
+"""What the documents say of settings, routes, causes and commands is what the program has."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import AliasChoices
+
+from plumbus.config import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+MAIN_SETTINGS = (
+    'PLUMBUS_DATA_DIR',
+    'PLUMBUS_HOST',
+    'PLUMBUS_PORT',
+    'PLUMBUS_ADMIN_PASSWORD',
+    'PLUMBUS_API_TOKEN',
+    'TZ',
+)
+DOCUMENTS = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/*.md')])
+
+
+def names_of_settings() -> dict[str, list[str]]:
+    """Return field name → names in the environment, the preferred one first."""
+    found = {}
+    for field, info in Settings.model_fields.items():
+        alias = info.validation_alias
+        if isinstance(alias, AliasChoices):
+            found[field] = [str(choice) for choice in alias.choices]
+        else:
+            found[field] = [str(alias)] if alias else [f'PLUMBUS_{field.upper()}']
+    return found
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Given a document, return the cells of its tables by the name that the first cell holds in backticks."""
+    lines = [line.strip().strip('|').split(' | ') for line in text.splitlines() if line.startswith('| `')]
+    return {cells[0].strip().strip('`'): [cell.strip() for cell in cells[1:]] for cells in lines}
+
+
+def test_it_documents_every_setting() -> None:
+    text = (ROOT / 'docs' / 'configuration.md').read_text(encoding='utf-8')
+    documented = rows(text)
+    for names in names_of_settings().values():
+        assert names[0] in documented, f'{names[0]} has no row in docs/configuration.md'
+        assert all(f'`{name}`' in text for name in names)
+
+
+def test_it_documents_no_setting_that_is_not_there() -> None:
+    known = {name for names in names_of_settings().values() for name in names}
+    for document in DOCUMENTS:
+        mentioned = set(re.findall(r'\bPLUMBUS_[A-Z_]+\b', document.read_text(encoding='utf-8')))
+        assert mentioned <= known, f'{document.name} names {mentioned - known}'
+
+
+@pytest.mark.parametrize('document', ['README.md', 'docs/configuration.md'])
+def test_it_documents_the_default_of_a_setting(document: str) -> None:
+    documented = rows((ROOT / document).read_text(encoding='utf-8'))
+    for field, names in names_of_settings().items():
+        default = Settings.model_fields[field].default
+        if isinstance(default, str | int) and names[0] in documented:
+            assert f'`{default}`' in documented[names[0]][0], f'{names[0]} in {document}'
+
+
+def test_the_readme_names_the_main_settings() -> None:
+    documented = rows((ROOT / 'README.md').read_text(encoding='utf-8'))
+    assert set(MAIN_SETTINGS) <= documented.keys()
+
+
+def test_it_documents_the_make_targets_it_has() -> None:
+    targets = set(
+        re.findall(r'^([a-z0-9-]+):.*## ', (ROOT / 'Makefile').read_text(encoding='utf-8'), re.MULTILINE)
+    )
+    for document in DOCUMENTS:
+        used = set(re.findall(r'^make ([a-z0-9-]+)', document.read_text(encoding='utf-8'), re.MULTILINE))
+        assert used <= targets, f'{document.name} names {used - targets}'
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for document in DOCUMENTS:
+        for link in re.findall(r'\]\(([^)#\s]+)[^)]*\)', document.read_text(encoding='utf-8')):
+            assert '://' in link or (document.parent / link).exists(), f'{document.name} links to {link}'
+
+
+def test_the_locks_hold_hashes_and_no_address() -> None:
+    for name in ('requirements.lock', 'requirements-dev.lock'):
+        text = (ROOT / name).read_text(encoding='utf-8')
+        pinned = re.findall(r'^[a-z0-9][a-z0-9._-]*==\S+', text, re.MULTILINE)
+        assert pinned
+        assert '://' not in text
+        assert not re.search(r'^\s*-', re.sub(r'--hash=sha256:[0-9a-f]{64}', '', text), re.MULTILINE)
+
+
+def test_no_package_is_locked_twice() -> None:
+    first, second = (
+        set(re.findall(r'^([a-z0-9][a-z0-9._-]*)==', (ROOT / name).read_text(encoding='utf-8'), re.MULTILINE))
+        for name in ('requirements.lock', 'requirements-dev.lock')
+    )
+    assert not first & second
