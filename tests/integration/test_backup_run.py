@@ -2,62 +2,16 @@
 
 import os
 import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from plumbus.backup.manifest import read_manifest
 from plumbus.engine import Engine
-from plumbus.model import Backup, JobView, Status
-from tests.support.engines import add_client, back_up, differences, running_engine, state_of, tree_of
+from plumbus.model import Status
+from tests.support.engines import back_up, copy_of, differences, job_for, state_of, tree_of, write
 from tests.support.sshd import IS_ROOT, Sshd
 from tests.support.zoo import give, make_many, make_zoo
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with running_engine(tmp_path / 'data') as running:
-        yield running
-
-
-@pytest.fixture
-def source(sshd: Sshd) -> Iterator[Path]:
-    """A folder of the sample client, owned by its login."""
-    folder = sshd.folder / f'source-{os.getpid()}'
-    folder.mkdir()
-    os.chown(folder, *sshd.ids)
-    yield folder
-    subprocess.run(['chmod', '-R', 'u+rwX', folder], check=False)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def zoo(source: Path, sshd: Sshd) -> Path:
-    make_zoo(source, root=False, unreadable=False)
-    if IS_ROOT:
-        give(source, *sshd.ids)
-    return source
-
-
-def job_for(
-    engine: Engine, sshd: Sshd, *paths: Path, client: dict[str, object] | None = None, **fields: object
-) -> JobView:
-    known = engine.clients.all()
-    owner = known[0] if known else add_client(engine, sshd, **(client or {}))
-    return engine.jobs.create(
-        {'client_id': owner.id, 'name': 'job', 'source_paths': [str(path) for path in paths], **fields}
-    )
-
-
-def copy_of(engine: Engine, backup: Backup, folder: Path) -> Path:
-    return tree_of(engine, backup) / str(folder).lstrip('/')
-
-
-def write(path: Path, text: str, sshd: Sshd) -> None:
-    path.write_text(text)
-    os.chown(path, *sshd.ids)
 
 
 def test_it_copies_a_zoo_of_files_identically(engine: Engine, sshd: Sshd, zoo: Path) -> None:

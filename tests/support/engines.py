@@ -3,14 +3,14 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from plumbus.config import Settings
 from plumbus.engine import Engine
-from plumbus.model import Backup, Client, Restore
+from plumbus.model import Backup, Client, JobView, Restore
 from tests.support.sshd import Sshd
 
 RSYNC_COMPARE = ['rsync', '-aHAXnc', '--itemize-changes', '--delete']
@@ -53,6 +53,27 @@ def restored(engine: Engine, backup_id: int, **fields: Any) -> Restore:
 def tree_of(engine: Engine, backup: Backup) -> Path:
     """The tree of a backup's snapshot."""
     return engine.settings.data_dir / str(backup.backup_path) / 'tree'
+
+
+def copy_of(engine: Engine, backup: Backup, folder: Path) -> Path:
+    """Where a folder of the client lies in a backup's snapshot."""
+    return tree_of(engine, backup) / str(folder).lstrip('/')
+
+
+def job_for(
+    engine: Engine, sshd: Sshd, *paths: Path, client: Mapping[str, object] | None = None, **fields: object
+) -> JobView:
+    """A job that backs up these paths of the sample client, which is added if the engine has none yet."""
+    known = engine.clients.all()
+    owner = known[0] if known else add_client(engine, sshd, **(client or {}))
+    sources = [str(path) for path in paths]
+    return engine.jobs.create({'client_id': owner.id, 'name': 'job', 'source_paths': sources, **fields})
+
+
+def write(path: Path, text: str, sshd: Sshd) -> None:
+    """Write a file of the client that belongs to its login."""
+    path.write_text(text)
+    os.chown(path, *sshd.ids)
 
 
 def differences(source: Path, copy: Path) -> str:

@@ -1,0 +1,105 @@
+"""Restores to a real machine: the right bytes in the right place, and a dry run that tells the truth."""
+
+from pathlib import Path
+
+import pytest
+
+from plumbus.engine import Engine
+from plumbus.errors import InvalidInput, NotFound
+from plumbus.model import Status
+from tests.support.engines import back_up, differences, job_for, restored, state_of, write
+from tests.support.sshd import Sshd
+
+
+@pytest.fixture
+def notes(source: Path, sshd: Sshd) -> Path:
+    (source / 'folder').mkdir()
+    write(source / 'folder' / 'a', 'first', sshd)
+    write(source / 'b', 'second', sshd)
+    return source
+
+
+def test_it_restores_one_file_to_another_folder(engine: Engine, sshd: Sshd, notes: Path) -> None:
+    backup = back_up(engine, job_for(engine, sshd, notes).id)
+    target = sshd.home / 'restored here'
+    restore = restored(engine, backup.id, paths=[str(notes / 'folder' / 'a')], restore_path=str(target))
+    assert (restore.status, restore.error_message, restore.file_count) == (Status.COMPLETED, None, 1)
+    assert (target / 'a').read_text() == 'first'
+    assert [path.name for path in target.iterdir()] == ['a']
+
+
+def test_it_restores_a_folder_to_another_folder(engine: Engine, sshd: Sshd, notes: Path) -> None:
+    backup = back_up(engine, job_for(engine, sshd, notes).id)
+    target = sshd.home / 'restored folder'
+    restored(engine, backup.id, paths=[str(notes / 'folder')], restore_path=str(target))
+    assert (target / 'folder' / 'a').read_text() == 'first'
+
+
+def test_it_puts_everything_back_where_it_came_from(engine: Engine, sshd: Sshd, zoo: Path) -> None:
+    backup = back_up(engine, job_for(engine, sshd, zoo).id)
+    snapshot = engine.backups.snapshots.at(backup.backup_path)
+    before = state_of(snapshot.tree)
+    (zoo / 'contents' / 'text').write_text('ruined')
+    (zoo / 'links' / 'absolute').unlink()
+    write(zoo / 'of today', 'stays', sshd)
+
+    restore = restored(engine, backup.id)
+
+    assert (restore.status, restore.error_message) == (Status.COMPLETED, None)
+    assert (zoo / 'of today').read_text() == 'stays'
+    (zoo / 'of today').unlink()
+    assert differences(snapshot.tree / str(zoo).lstrip('/'), zoo).replace('.d..t...... ./\n', '') == ''
+    assert state_of(snapshot.tree) == before
+
+
+def test_it_puts_everything_below_another_folder_with_full_paths(
+    engine: Engine, sshd: Sshd, notes: Path
+) -> None:
+    backup = back_up(engine, job_for(engine, sshd, notes).id)
+    target = sshd.home / 'everything'
+    assert restored(engine, backup.id, restore_path=str(target)).status is Status.COMPLETED
+    assert (target / str(notes / 'b').lstrip('/')).read_text() == 'second'
+
+
+def test_it_deletes_what_is_not_in_the_snapshot_only_when_told(
+    engine: Engine, sshd: Sshd, notes: Path
+) -> None:
+    backup = back_up(engine, job_for(engine, sshd, notes).id)
+    write(notes / 'folder' / 'later', 'later', sshd)
+    restored(engine, backup.id, paths=[str(notes / 'folder')])
+    assert (notes / 'folder' / 'later').exists()
+    restored(engine, backup.id, paths=[str(notes / 'folder')], delete=True)
+    assert not (notes / 'folder' / 'later').exists()
+    assert (notes / 'b').exists()
+
+
+def test_it_tells_in_a_dry_run_what_then_happens(engine: Engine, sshd: Sshd, notes: Path) -> None:
+    backup = back_up(engine, job_for(engine, sshd, notes).id)
+    write(notes / 'b', 'changed and longer', sshd)
+    (notes / 'folder' / 'a').unlink()
+    write(notes / 'folder' / 'extra', 'x', sshd)
+    before = state_of(notes)
+
+    dry = restored(engine, backup.id, delete=True, dry_run=True)
+
+    assert state_of(notes) == before
+    relative = str(notes).lstrip('/')
+    actions = {change['path'].removeprefix(relative + '/'): change['action'] for change in dry.changes}
+    assert {'b': 'overwrite', 'folder/a': 'create', 'folder/extra': 'delete'}.items() <= actions.items()
+
+
+def test_it_refuses_paths_that_are_not_in_the_backup(engine: Engine, sshd: Sshd, notes: Path) -> None:
+    backup = back_up(engine, job_for(engine, sshd, notes).id)
+    with pytest.raises(NotFound, match='missing'):
+        engine.restores.start(backup.id, {'paths': ['/missing']})
+    with pytest.raises(InvalidInput) as refused:
+        engine.restores.start(backup.id, {'paths': ['../etc/passwd'], 'restore_path': 'relative'})
+    assert set(refused.value.fields) == {'paths', 'restore_path'}
+
+
+def test_it_tells_why_a_restore_failed(engine: Engine, sshd: Sshd, notes: Path) -> None:
+    backup = back_up(engine, job_for(engine, sshd, notes).id)
+    restore = restored(engine, backup.id, restore_path='/proc/nowhere')
+    assert restore.status is Status.FAILED
+    assert restore.error_message
+    assert 'restoring' in b''.join(engine.restores.log(restore.id)).decode()
