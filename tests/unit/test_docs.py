@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices
 
+from plumbus.api.application import create_api
+from plumbus.api.security import Gate
 from plumbus.config import Settings
+from plumbus.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN_SETTINGS = (
@@ -65,6 +68,15 @@ def test_it_documents_the_default_of_a_setting(document: str) -> None:
 def test_the_readme_names_the_main_settings() -> None:
     documented = rows((ROOT / 'README.md').read_text(encoding='utf-8'))
     assert set(MAIN_SETTINGS) <= documented.keys()
+
+
+def test_it_documents_every_route_of_the_api_and_no_other(tmp_path: Path) -> None:
+    engine = Engine(Settings(data_dir=tmp_path))
+    described = create_api(engine, Gate(engine)).openapi()['paths']
+    routes = {f'{method.upper()} {path}' for path, methods in described.items() for method in methods}
+    documented = rows((ROOT / 'docs' / 'api.md').read_text(encoding='utf-8')).keys()
+    pages = {route for route in routes if '/api/' not in route}
+    assert documented == routes - pages
 
 
 def test_it_documents_the_make_targets_it_has() -> None:
