@@ -74,10 +74,10 @@ install_packages() {
     else
         fail 'Please install what is missing, then run this again: sudo apt-get install' $missing
     fi
-    $as_root apt-get update -qq || true
+    quietly $as_root apt-get update || true
     missing=$(missing_packages)
     say 'Installing system packages:' $missing
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null ||
+    quietly $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing ||
         fail 'apt could not install them; the lines above say why.'
     case $missing in *openssh-server*) keep_sshd_off ;; esac
 }
@@ -111,7 +111,7 @@ install_locked() {
         "$python" -m venv --clear .venv
     fi
     say 'Installing the locked Python packages into .venv'
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
+    quietly .venv/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes \
         $(locks | sed 's/^/-r /') || fail 'pip could not install them; the lines above say why.'
     stamp >.venv/.locked-"$(locks | wc -l)"
     [ "$purpose" != test ] || (purpose=run && stamp >.venv/.locked-1)
@@ -119,8 +119,16 @@ install_locked() {
 
 fetch_browser() {
     say 'Fetching a Chromium for the browser tests'
-    .venv/bin/python -m playwright install --with-deps chromium >/dev/null ||
+    quietly .venv/bin/python -m playwright install --with-deps chromium ||
         fail 'The browser tests need Chromium: install chromium or google-chrome, then run this again.'
+}
+
+# Show what a command prints only if it fails.
+quietly() {
+    if ! output=$("$@" 2>&1); then
+        printf '%s\n' "$output" >&2
+        return 1
+    fi
 }
 
 say() {
