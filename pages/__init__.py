@@ -1,0 +1,35 @@
+"""The pages of PLUMBUS. They talk to the engine and to nothing else below it."""
+
+from typing import TYPE_CHECKING
+
+from pages import (
+    backup,
+    backups,
+    client,
+    client_edit,
+    client_new,
+    clients,
+    dashboard,
+    job,
+    job_editor,
+    jobs,
+    login,
+    missing,
+    settings,
+    theme,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from plumbus.engine import Engine
+
+
+def register_all(engine: 'Engine') -> None:
+    """Given the engine, put every page on NiceGUI's app."""
+    theme.install()
+    missing.register()
+    # An address that is spelled out, like /jobs/new, comes before one with a number in the same place.
+    pages = (
+        login, dashboard, clients, client_new, client_edit, client, jobs, job_editor, job, backups, backup, settings,
+    )  # fmt: skip
+    for page in pages:
+        page.register(engine)

@@ -1,0 +1,182 @@
+"""One backup: live while it runs, afterwards what came of it, its files and its log."""
+
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from pages.calls import ask, praise, told
+from pages.frame import View, frame
+from pages.live import Batch, Run
+from pages.missing import friendly, number_in
+from pages.widgets.confirm import confirm
+from pages.widgets.logview import LogView
+from pages.widgets.progress import ProgressPanel
+from pages.widgets.snapshot import SnapshotBrowser
+from pages.widgets.status import StatusChip
+from pages.widgets.text import Text, box, button, button_link, card
+from pages.widgets.when import When
+from pages.wording import TRIGGERS, count, duration, plural, size
+from plumbus.errors import NotFound
+from plumbus.model import Backup, Progress
+
+if TYPE_CHECKING:
+    from plumbus.engine import Engine
+
+
+def register(engine: 'Engine') -> None:
+    """Draw /backups/ID."""
+
+    @ui.page('/backups/{backup_id}')
+    async def backup_page(backup_id: str) -> None:
+        async with friendly(engine, '/backups'):
+            backup = await ask(engine.backups.get, number_in(backup_id))
+            crumbs = [('Backups', '/backups'), (backup.client_name, f'/clients/{backup.client_id}')]
+            async with frame(engine, f'Backup {backup.id}', here='/backups', crumbs=crumbs) as view:
+                BackupPage(view, backup)
+
+
+class BackupPage:
+    """Progress and log move in place; when the state changes, what lies above the log is drawn anew."""
+
+    def __init__(self, view: View, backup: Backup) -> None:
+        self._view, self._backup = view, backup
+        self._panel: ProgressPanel | None = None
+        self._head, self._body = view.head, box('stack')
+        self._log = LogView('Log', f'/api/backups/{backup.id}/log')
+        view.feed.on(self._happened)
+        self._draw()
+        ui.timer(0, self._load_log, once=True)
+
+    async def _load_log(self) -> None:
+        with told():
+            self._log.begin(await ask(self._view.engine.backups.log_tail, self._backup.id))
+
+    async def _happened(self, batch: Batch) -> None:
+        run: Run = ('backup', self._backup.id)
+        self._log.push(batch.lines.get(run, []))
+        progress = batch.progress.get(run)
+        if progress and self._panel:
+            self._panel.show(progress)
+        if batch.touches_one('backup', self._backup.id):
+            await self._reload()
+
+    async def _reload(self) -> None:
+        try:
+            newer = await ask(self._view.engine.backups.get, self._backup.id)
+        except NotFound:
+            ui.navigate.to('/backups')
+            return
+        changed, self._backup = newer.status != self._backup.status or newer.status.finished, newer
+        if changed:
+            self._draw()
+
+    def _draw(self) -> None:
+        self._draw_head()
+        self._body.clear()
+        self._panel = None
+        with self._body:
+            if self._backup.status.finished:
+                self._draw_result()
+            else:
+                with card(classes='stack near').mark('live'):
+                    self._panel = ProgressPanel(
+                        self._backup.progress or Progress(phase=self._backup.status.value)
+                    )
+
+    def _draw_head(self) -> None:
+        backup = self._backup
+        self._head.clear()
+        with self._head:
+            Text(backup.job_name, tag='h1')
+            StatusChip(backup.status).mark('status')
+            with box('sub'):
+                When(backup.start_time or backup.created_at, self._view.zone)
+                Text(f', {TRIGGERS[backup.trigger]}')
+            ui.space()
+            self._draw_acts()
+
+    def _draw_acts(self) -> None:
+        backup = self._backup
+        if not backup.status.finished:
+            button('Cancel', icon='o_close', on_click=self._cancel)
+            return
+        button_link('Job', f'/jobs/{backup.job_id}', icon='o_notes')
+        if backup.status.good:
+            button('Unpin' if backup.pinned else 'Pin', icon='o_push_pin', on_click=self._pin)
+        button('Delete', icon='o_delete', on_click=self._delete)
+
+    def _draw_result(self) -> None:
+        backup = self._backup
+        if backup.error_message:
+            _draw_error(backup)
+        _draw_figures(backup)
+        if backup.warnings:
+            _draw_warnings(backup)
+        if backup.status.good and backup.backup_path:
+            SnapshotBrowser(self._view, backup.id)
+
+    async def _cancel(self) -> None:
+        losses = [
+            'This backup leaves no snapshot. What it has fetched so far is kept, and the next run goes on from there.'
+        ]
+        if await confirm('Cancel this backup?', losses, act='Cancel the backup', keep='Let it run'):
+            with told():
+                await ask(self._view.engine.backups.cancel, self._backup.id)
+
+    async def _pin(self) -> None:
+        with told():
+            await ask(self._view.engine.backups.edit, self._backup.id, {'pinned': not self._backup.pinned})
+            praise(
+                'This snapshot is no longer pinned.' if self._backup.pinned else 'Pinned: it is never pruned.'
+            )
+            await self._reload()
+
+    async def _delete(self) -> None:
+        backup = self._backup
+        losses = ['The record of this backup and its log']
+        if backup.status.good:
+            losses.append(
+                f'Its snapshot: {plural(backup.file_count, "file")}, {size(backup.size_bytes)}; frees about {size(backup.disk_bytes)}'
+            )
+        if await confirm(f'Delete backup {backup.id} of {backup.job_name}?', losses):
+            with told():
+                await ask(self._view.engine.backups.delete, backup.id)
+                ui.navigate.to('/backups')
+
+
+def _draw_error(backup: Backup) -> None:
+    with box('card notice fa stack tight', 'section').props('role=alert'):
+        Text('What went wrong', 'sub small', 'h2')
+        Text(backup.error_message or '', 'strong wrap-any', 'p')
+        with box('actions').style('margin-top:8px'):
+            button_link('Test the connection', f'/clients/{backup.client_id}', icon='o_lan')
+
+
+def _draw_figures(backup: Backup) -> None:
+    changes = f'{count(backup.new_files)} · {count(backup.changed_files)} · {count(backup.deleted_files)}'
+    tiles = [
+        ('Took', duration(backup.duration_s), plural(backup.file_count, 'file') if backup.file_count else '')
+    ]
+    if backup.status.good:
+        tiles += [
+            ('Size', size(backup.size_bytes), 'the whole tree'),
+            ('Fetched', size(backup.transferred_bytes), f'{size(backup.disk_bytes)} more on disk'),
+            ('New · changed · gone', changes, f'of {plural(backup.file_count, "file")}'),
+        ]
+        tiles[0] = (
+            'Took',
+            duration(backup.duration_s),
+            'pinned, never pruned' if backup.pinned else 'from start to end',
+        )
+    with box('tiles'):
+        for label, figure, note in tiles:
+            with box('card tile'):
+                Text(label, 'sub small', 'div')
+                Text(figure, 'num', 'div')
+                Text(note, 'sub small', 'div')
+
+
+def _draw_warnings(backup: Backup) -> None:
+    with card('Warnings', plural(len(backup.warnings), 'line')), box('warnings divided mono', 'ul'):
+        for warning in backup.warnings:
+            Text(warning, tag='li')

@@ -1,0 +1,151 @@
+"""The fields of a client: address, login, and the rarely needed rest. Used when adding and when editing one."""
+
+from typing import TYPE_CHECKING, Any
+
+from nicegui import ui
+
+from pages.calls import ask, praise
+from pages.widgets.fields import Form
+from pages.widgets.text import Text, box, button
+from plumbus.model import Client
+
+if TYPE_CHECKING:
+    from plumbus.engine import Engine
+
+LOGINS = {
+    'key': 'PLUMBUS’s own key (recommended)',
+    'install': 'Password once, to install that key',
+    'password': 'Password, kept encrypted',
+    'private_key': 'Another private key, pasted here',
+    'key_path': 'A key file on this server',
+}
+
+
+class ClientForm:
+    """Draws the fields; `fields` gives them by the engine's names, `password_once` the password that is not kept."""
+
+    def __init__(self, engine: 'Engine', client: Client | None, others: list[Client]) -> None:
+        self._engine, self._client = engine, client
+        self.form = Form()
+        self._draw_address()
+        self._draw_login()
+        self._draw_more([other for other in others if client is None or other.id != client.id])
+
+    @property
+    def password_once(self) -> str | None:
+        """The password that only installs the key, if that way was chosen."""
+        return (self.form['password'] or None) if self.form['login'] == 'install' else None
+
+    def fields(self) -> dict[str, Any]:
+        """Return what stands in the form, by the names of the engine."""
+        entered = self.form.values()
+        login = entered.pop('login')
+        by_password = login in {'install', 'password'}
+        entered['name'] = entered['name'] or entered['host']
+        entered['auth_method'] = 'password' if by_password else 'key'
+        entered['password'] = entered['password'] if by_password else None
+        entered['private_key'] = entered['private_key'] if login == 'private_key' else None
+        entered['key_path'] = entered['key_path'] if login == 'key_path' else None
+        return entered
+
+    def _draw_address(self) -> None:
+        known = self._client
+        with box('fields'):
+            self.form.text(
+                'host',
+                'Address',
+                known.host if known else '',
+                hint='Host name or IP address',
+                placeholder='pi.local',
+            )
+            self.form.text(
+                'name',
+                'Name',
+                known.name if known else '',
+                hint='What you call it; the address if left empty',
+            )
+        with box('fields'):
+            self.form.text(
+                'username',
+                'Login name',
+                known.username if known else '',
+                hint='A user of that machine',
+                placeholder='pi',
+                autocapitalize='off',
+            )
+            self.form.number('port', 'SSH port', known.port if known else 22, low=1, high=65535)
+
+    def _draw_login(self) -> None:
+        kept = bool(self._client and (self._client.has_password or self._client.has_private_key))
+        self.form.choice('login', 'How to log in', LOGINS, _login_of(self._client))
+        self._own_key = box('panel stack near')
+        with self._own_key:
+            self._command_area = box('stack near')
+        hint = 'Leave it empty to keep the stored one.' if kept else ''
+        with box() as self._password:
+            self.form.text(
+                'password', 'Password of that login', '', secret=True, hint=hint, autocomplete='new-password'
+            )
+        with box() as self._private_key:
+            self.form.area(
+                'private_key',
+                'Private key',
+                '',
+                hint=hint or 'PEM or OpenSSH text, without a passphrase; kept encrypted.',
+            ).classes('patterns')
+        with box() as self._key_path:
+            self.form.text(
+                'key_path',
+                'Path of the key file',
+                (self._client.key_path if self._client else '') or '',
+                placeholder='/home/me/.ssh/id_ed25519',
+            )
+        self.form.element('login').on_value_change(self._arrange)
+        self._arrange()
+        ui.timer(0, self._load_command, once=True)
+
+    def _draw_more(self, others: list[Client]) -> None:
+        known = self._client
+        self.form.switch(
+            'use_sudo',
+            'Use sudo on the client, to read what only root may read',
+            bool(known and known.use_sudo),
+        )
+        Text('Needs a sudo rule without password for rsync; the test says how to get it.', 'sub small', 'p')
+        jumps: dict[int | None, str] = {
+            None: 'Directly',
+            **{other.id: f'Through {other.name}' for other in others},
+        }
+        self.form.choice('jump_client_id', 'Reach it', jumps, known.jump_client_id if known else None)
+
+    def _arrange(self) -> None:
+        login = self.form['login']
+        self._own_key.visible = login == 'key'
+        self._password.visible = login in {'install', 'password'}
+        self._private_key.visible, self._key_path.visible = login == 'private_key', login == 'key_path'
+
+    async def _load_command(self) -> None:
+        command = (await ask(self._engine.system.public_key)).install_command
+        with self._command_area:
+            Text('Run this once on the client, as the login above:', 'small')
+            code_to_copy(command)
+
+
+def code_to_copy(code: str) -> None:
+    """Show a line to be pasted elsewhere, with a button that copies it."""
+
+    def copy() -> None:
+        ui.clipboard.write(code)
+        praise('Copied.')
+
+    Text(code, 'code mono', 'code')
+    with box('actions'):
+        button('Copy', 'plain', icon='o_content_copy', on_click=copy)
+
+
+def _login_of(client: Client | None) -> str:
+    if client is None:
+        return 'key'
+    if client.auth_method == 'password':
+        return 'password'
+    return 'private_key' if client.has_private_key else 'key_path' if client.key_path else 'key'

@@ -1,0 +1,151 @@
+"""The list of clients: which machines there are, and whether each is safe."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from pages.calls import ask
+from pages.frame import View, frame
+from pages.live import Batch
+from pages.widgets.empty import empty
+from pages.widgets.listing import Cell, Column, Listing, Query, chip, slice_of, text, to, when
+from pages.widgets.text import box, button_link
+from pages.wording import PAUSED, Look, plural
+from plumbus.model import Client, JobView, Page
+
+if TYPE_CHECKING:
+    from plumbus.engine import Engine
+
+NO_JOB = Look(tone='wa', icon='o_help_outline', word='no job')
+GRAVITY = ('failed', 'interrupted', 'warning', 'running', 'queued', 'cancelled', 'completed')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """A client with what its jobs say of it."""
+
+    client: Client
+    jobs: list[JobView]
+
+    @property
+    def id(self) -> int:
+        """The client's id, by which the list knows its row."""
+        return self.client.id
+
+    @property
+    def state(self) -> str | Look | None:
+        """The worst last status of its jobs."""
+        active = [job for job in self.jobs if job.enabled]
+        if not active:
+            return PAUSED if self.jobs else NO_JOB
+        told = [job.last_status for job in active if job.last_status]
+        return min(told, key=GRAVITY.index) if told else None
+
+    @property
+    def last_run(self) -> datetime | None:
+        """When a backup of it began last."""
+        return max((job.last_run for job in self.jobs if job.last_run), default=None)
+
+
+def register(engine: 'Engine') -> None:
+    """Draw /clients."""
+
+    @ui.page('/clients')
+    async def clients() -> None:
+        async with frame(engine, 'Clients', here='/clients') as view:
+            with view.head:
+                ui.space()
+                button_link('Add a client', '/clients/new', 'primary', icon='o_add')
+            with box('card flush', 'section'):
+                ClientList(view)
+
+
+class ClientList:
+    """All clients with their state."""
+
+    def __init__(self, view: View) -> None:
+        self._view, self._search = view, ''
+        self._columns = self._made()
+        self._draw_filter()
+        self._listing = Listing(
+            self._columns, self._load, label='Clients', nothing=self._nothing, sort='name'
+        )
+        view.feed.on(self._happened)
+
+    def _made(self) -> list[Column[Standing]]:
+        zone = self._view.zone
+        return [
+            Column(
+                name='name', label='Client', kind='main', cell=_named, key=lambda one: one.client.name.lower()
+            ),
+            Column(
+                name='status',
+                label='State',
+                kind='chip',
+                cell=lambda one: chip(one.state),
+                key=lambda one: str(one.state),
+            ),
+            Column(
+                name='last',
+                label='Last backup',
+                kind='when',
+                cell=lambda one: when(one.last_run, zone),
+                key=lambda one: str(one.last_run or ''),
+            ),
+            Column(name='jobs', label='Jobs', kind='text', cell=_jobs, key=lambda one: len(one.jobs)),
+            Column(name='login', label='Login', kind='text', cell=_login),
+        ]
+
+    def _draw_filter(self) -> None:
+        with box('filters'):
+            search = (
+                ui.input(placeholder='Search clients')
+                .classes('search')
+                .props('clearable debounce=300 type=search')
+            )
+            search.props['aria-label'] = 'Search'
+            with search.add_slot('prepend'):
+                ui.icon('o_search')
+
+        async def narrow() -> None:
+            self._search = (search.value or '').lower()
+            await self._listing.restart()
+
+        search.on_value_change(narrow)
+
+    async def _load(self, query: Query) -> Page[Standing]:
+        clients, jobs = await ask(self._view.engine.clients.all), await ask(self._view.engine.jobs.all)
+        standings = [
+            Standing(client=client, jobs=[job for job in jobs if job.client_id == client.id])
+            for client in clients
+            if self._search in f'{client.name} {client.host} {client.username}'.lower()
+        ]
+        return slice_of(standings, self._columns, query)
+
+    async def _happened(self, batch: Batch) -> None:
+        if batch.touches('client', 'job', 'backup'):
+            await self._listing.reload()
+
+    def _nothing(self) -> object:
+        if self._search:
+            return empty('No client fits this search', 'Try a part of its name or address.')
+        return empty(
+            'No client yet',
+            'Every home needs a plumbus, and every plumbus needs a machine to look after.',
+            ('Add a client', '/clients/new'),
+        )
+
+
+def _named(one: Standing) -> Cell:
+    return to(one.client.name, f'/clients/{one.client.id}', one.client.host)
+
+
+def _jobs(one: Standing) -> Cell:
+    return text(plural(len(one.jobs), 'job') if one.jobs else '')
+
+
+def _login(one: Standing) -> Cell:
+    how = 'password' if one.client.auth_method == 'password' else 'key'
+    return text(f'{one.client.username}, {how}{", sudo" if one.client.use_sudo else ""}')

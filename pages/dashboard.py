@@ -1,0 +1,242 @@
+"""Is everything safe? One sentence first, then the numbers, what runs, what comes next and what needs attention."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from nicegui import ui
+
+from pages.calls import ask, told
+from pages.frame import View, frame
+from pages.live import Batch
+from pages.overview import DAYS, Concern, Overview, days, overview, squares
+from pages.running import under_way
+from pages.widgets.empty import empty, skeleton
+from pages.widgets.heatmap import HeatMap
+from pages.widgets.progress import RunningRow
+from pages.widgets.status import StatusChip
+from pages.widgets.text import Text, box, card, link, titled
+from pages.widgets.when import When
+from pages.wording import Look, count, day, exact, plural, size
+from plumbus.model import Backup, JobView
+
+if TYPE_CHECKING:
+    from plumbus.engine import Engine
+
+CHUNK, MOST = 500, 20_000
+SHOWN = 6
+MISSING = Look(tone='wa', icon='o_help_outline', word='unprotected')
+SHIELDS = {'ok': 'o_verified_user', 'wa': 'o_gpp_maybe', 'fa': 'o_gpp_bad'}
+
+
+@dataclass(kw_only=True, slots=True)
+class Knowledge:
+    """Everything the dashboard shows, loaded in one go."""
+
+    stats: dict[str, Any]
+    history: list[Backup]
+    under_way: list[Backup]
+    overview: Overview
+    jobs: list[JobView]
+
+
+def register(engine: 'Engine') -> None:
+    """Draw /."""
+
+    @ui.page('/')
+    async def dashboard() -> None:
+        async with frame(engine, 'Dashboard', here='/') as view:
+            Dashboard(view)
+
+
+def learn(engine: 'Engine') -> Knowledge:
+    """Given the engine, return what the dashboard shows. Blocking."""
+    now = datetime.now(UTC)
+    clients, jobs = list(engine.clients.all()), list(engine.jobs.all())
+    history = _lately(engine, now)
+    return Knowledge(
+        stats=engine.system.stats(),
+        history=history,
+        under_way=under_way(engine),
+        overview=overview(clients, jobs, history, now),
+        jobs=jobs,
+    )
+
+
+def _lately(engine: 'Engine', now: datetime) -> list[Backup]:
+    found: list[Backup] = []
+    while len(found) < MOST:
+        page = engine.backups.page(limit=CHUNK, offset=len(found))
+        found += page.items
+        if len(page.items) < CHUNK or now - (found[-1].created_at or now) > timedelta(days=DAYS + 1):
+            break
+    return found
+
+
+class Dashboard:
+    """The page. What was loaded is drawn once; events draw it anew, progress moves the bars in place."""
+
+    def __init__(self, view: View) -> None:
+        self._view, self._rows = view, dict[int, RunningRow]()
+        self._busy = self._again = False
+        view.head.delete()
+        self._area = box('stack')
+        with self._area:
+            skeleton(8)
+        ui.timer(0, self._reload, once=True)
+        view.feed.on(self._happened)
+
+    async def _happened(self, batch: Batch) -> None:
+        for (kind, number), progress in batch.progress.items():
+            if kind == 'backup' and number in self._rows:
+                self._rows[number].show(progress)
+        if batch.touches('client', 'job', 'backup'):
+            await self._reload()
+
+    async def _reload(self) -> None:
+        if self._busy:
+            self._again = True
+            return
+        self._busy = True
+        with told():
+            self._draw(await ask(learn, self._view.engine))
+        self._busy = False
+        if self._again:
+            self._again = False
+            await self._reload()
+
+    def _draw(self, known: Knowledge) -> None:
+        self._area.clear()
+        with self._area:
+            if not known.overview.clients:
+                _welcome()
+                return
+            _verdict(known.overview)
+            _tiles(known)
+            with box('two'):
+                with box('stack later'):
+                    self._days(known)
+                    self._next(known.overview.due)
+                with box('stack'):
+                    self._running(known.under_way)
+                    self._attention(known.overview.concerns)
+                    _disk(known.stats)
+
+    def _days(self, known: Knowledge) -> None:
+        today = datetime.now(self._view.zone).date()
+        with card('Last 30 days', 'each square: the day’s worst backup'):
+            HeatMap().show(
+                known.overview.clients, days(today), squares(known.history, today, self._view.zone)
+            )
+
+    def _running(self, backups: list[Backup]) -> None:
+        with card('Running now', str(len(backups)) if backups else ''), box('divided'):
+            self._rows = {backup.id: RunningRow(backup) for backup in backups[:SHOWN]}
+            if not backups:
+                Text('Nothing runs. The fleeb has all its juice.', 'sub')
+
+    def _attention(self, concerns: list[Concern]) -> None:
+        with card('Needs attention', str(len(concerns)) if concerns else ''), box('attention divided', 'ul'):
+            for concern in concerns[:SHOWN]:
+                self._concern(concern)
+            if not concerns:
+                Text('Nothing. Everything is as it should be.', 'sub', 'li')
+            if len(concerns) > SHOWN:
+                with box(tag='li'):
+                    Text(f'and {len(concerns) - SHOWN} more', 'sub')
+
+    def _concern(self, concern: Concern) -> None:
+        with box(tag='li'):
+            with box('names'):
+                StatusChip(concern.status or MISSING)
+                job = f' · {concern.job.name}' if concern.job else ''
+                link(f'{concern.client.name}{job}', concern.target, 'strong wrap-any')
+                if concern.since:
+                    When(concern.since, self._view.zone, 'sub small')
+            Text(concern.cause, tag='p', classes='wrap-any')
+            if concern.remedy:
+                Text(concern.remedy, 'sub small', 'p')
+
+    def _next(self, due: list[tuple[datetime, JobView]]) -> None:
+        zone = self._view.zone
+        with card('Next'), box('due divided', 'ul'):
+            for moment, job in due[:SHOWN]:
+                with box(tag='li'):
+                    with box('cut'):
+                        link(job.client_name, f'/jobs/{job.id}')
+                        Text(f' · {job.name}', 'sub')
+                    titled(Text(day(moment, zone), 'sub'), exact(moment, zone))
+            if not due:
+                Text('No job has a schedule.', 'sub', 'li')
+
+
+def _welcome() -> None:
+    with card():
+        empty(
+            'Welcome. First, PLUMBUS needs a machine to look after.',
+            'All it takes is SSH and rsync. No dinglebop has to be smoothed by hand.',
+            ('Add your first client', '/clients/new'),
+        )
+
+
+def _verdict(known: Overview) -> None:
+    with box(f'card verdict notice {known.tone}', 'section'):
+        ui.icon(SHIELDS[known.tone]).classes(f'ink-{known.tone}')
+        with box('grow stack tight'):
+            Text(known.verdict, 'wrap-any', 'h1')
+            with box('sub wrap-any', 'p'):
+                _explained(known)
+
+
+def _explained(known: Overview) -> None:
+    first = next((concern for concern in known.concerns if not concern.protected), None)
+    if first is None:
+        Text(known.summary)
+        return
+    others = len(known.endangered) - 1
+    link(first.client.name, f'/clients/{first.client.id}')
+    Text(': ')
+    Text(first.cause, 'strong').style('color:var(--text)')
+    Text(f' {first.remedy} '.replace('  ', ' '))
+    if others:
+        Text('Also: ')
+    for index, client in enumerate(known.endangered[1:4]):
+        Text(', ' if index else '')
+        link(client.name, f'/clients/{client.id}')
+    if others > 3:
+        Text(f' and {others - 3} more')
+
+
+def _tiles(known: Knowledge) -> None:
+    stats = known.stats
+    clients, safe = known.overview.clients, len(known.overview.clients) - len(known.overview.endangered)
+    ended = [backup for backup in known.history if backup.status.finished]
+    good = sum(backup.status.good for backup in ended)
+    rate = f'{stats["success_rate"]:.1f} %' if ended else '–'
+    with box('tiles'):
+        _tile('Clients', count(len(clients)), f'{safe} protected')
+        _tile('Success, 30 days', rate, f'{count(good)} of {plural(len(ended), "backup")}')
+        _tile('Protected data', size(stats['protected_bytes']), f'{plural(len(known.jobs), "job")} in all')
+        _tile('Stored', size(stats['disk_bytes']), f'{size(stats["disk_free_bytes"])} free')
+
+
+def _tile(label: str, figure: str, note: str) -> None:
+    with box('card tile'):
+        Text(label, 'sub small', 'div')
+        Text(figure, 'num', 'div')
+        Text(note, 'sub small', 'div')
+
+
+def _disk(stats: dict[str, Any]) -> None:
+    total, free, own = stats['disk_total_bytes'], stats['disk_free_bytes'], stats['disk_bytes']
+    if not total:
+        return
+    other = max(0, total - free - own)
+    with card('Disk', f'{100 * free / total:.0f} % free'), box('disk'):
+        with box('meter'):
+            box('used').style(f'width:{100 * own / total:.2f}%')
+            box('other').style(f'width:{100 * other / total:.2f}%')
+        with box('row-line wrap small sub'):
+            Text(f'{size(own)} snapshots', 'grow')
+            Text(f'{size(other)} other files', 'grow')
+            Text(f'{size(free)} free of {size(total)}')

@@ -1,0 +1,188 @@
+"""The frame around every page: header, drawer, theme, what runs now. Pages fill it with `async with frame(...)`."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from pages import theme
+from pages.calls import ask, told
+from pages.live import Batch, Feed
+from pages.running import RunningPill
+from pages.widgets.text import Text, box, button, icon_button
+from pages.widgets.when import keep_fresh
+
+if TYPE_CHECKING:
+    from plumbus.engine import Engine
+
+Crumbs = Sequence[tuple[str, str]]
+NAVIGATION = (
+    ('Dashboard', '/', 'o_home'),
+    ('Clients', '/clients', 'o_dns'),
+    ('Jobs', '/jobs', 'o_notes'),
+    ('Backups', '/backups', 'o_history'),
+    ('Settings', '/settings', 'o_settings'),
+)
+THEMES: dict[theme.Theme, tuple[str, str]] = {
+    'auto': ('As the system', 'o_brightness_auto'),
+    'light': ('Light', 'o_light_mode'),
+    'dark': ('Dark', 'o_dark_mode'),
+}
+
+
+@dataclass(kw_only=True, slots=True)
+class View:
+    """What a page is given by its frame: the engine, the live feed, who looks, and the head to put buttons into."""
+
+    engine: 'Engine'
+    feed: Feed
+    user: str
+    head: ui.element
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which exact times are told."""
+        return self.engine.settings.zone
+
+
+@asynccontextmanager
+async def frame(engine: 'Engine', title: str, *, here: str, crumbs: Crumbs = ()) -> AsyncIterator[View]:
+    """Given the page's title and its place in the navigation, draw everything around it and yield the view."""
+    user = current_user()
+    chosen: theme.Theme = await ask(engine.accounts.theme, user)
+    switch = theme.apply(chosen)
+    ui.page_title(f'{title} · PLUMBUS')
+    ui.on_exception(_stumbled)
+    feed = Feed(engine.events, ui.context.client)
+    drawer = _drawer(engine, feed, here)
+    _header(engine, feed, drawer, ThemeSwitch(engine, user, chosen, switch))
+    keep_fresh()
+    with box('page', 'main') as main:
+        ui.skip_link('Skip to the content', target=main)
+        if crumbs:
+            _crumbs([*crumbs, (title, '')])
+        with box('page-head') as head:
+            Text(title, tag='h1')
+        yield View(engine=engine, feed=feed, user=user, head=head)
+
+
+def current_user() -> str:
+    """Return the name that the login left in the request; in a window of our own there is just the admin."""
+    return getattr(ui.context.client.request.state, 'user', None) or 'admin'
+
+
+class ThemeSwitch:
+    """Changes the theme of this page at once and remembers it for the user."""
+
+    def __init__(self, engine: 'Engine', user: str, chosen: theme.Theme, switch: ui.dark_mode) -> None:
+        self._engine, self._user, self._chosen, self._switch = engine, user, chosen, switch
+
+    def draw(self) -> None:
+        """Draw the button with its menu."""
+        self._button = icon_button(THEMES[self._chosen][1], 'Theme').classes('pill')
+        with self._button, ui.menu():
+            for name, (words, icon) in THEMES.items():
+                with ui.menu_item(on_click=lambda name=name: self._choose(name)), box('row-line'):
+                    ui.icon(icon, size='20px')
+                    Text(words)
+
+    async def _choose(self, name: theme.Theme) -> None:
+        self._switch.value = theme.dark(name)
+        self._button.icon = THEMES[name][1]
+        with told():
+            await ask(self._engine.accounts.set_theme, self._user, name)
+
+
+def _header(engine: 'Engine', feed: Feed, drawer: ui.left_drawer, themes: ThemeSwitch) -> None:
+    with ui.header().props('height-hint=60'):
+        icon_button('o_menu', 'Menu', on_click=drawer.toggle).classes('phone-only')
+        _brand()
+        ui.space()
+        RunningPill(engine, feed).draw()
+        themes.draw()
+        _user_menu()
+
+
+def _brand(classes: str = 'phone-only') -> ui.link:
+    brand = ui.link('', '/').classes(f'brand {classes}')
+    with brand:
+        box(tag='img').props('src=/static/logo.svg alt=""')
+        Text('PLUMBUS')
+    return brand
+
+
+def _user_menu() -> None:
+    who = current_user()
+    with ui.button(color=None).classes('pill') as pill:
+        pill.props['aria-label'] = f'Account of {who}'
+        Text(who, 'desk-only cut')
+        ui.icon('o_person', size='20px').classes('phone-only')
+        ui.icon('o_expand_more', size='18px').classes('desk-only')
+        with ui.menu(), box('menu-panel'):
+            Text(f'Logged in as {who}', 'sub')
+            with box('menu-form', 'form').props('method=post action=/logout'):
+                button('Log out', icon='o_logout').props('type=submit')
+
+
+def _drawer(engine: 'Engine', feed: Feed, here: str) -> ui.left_drawer:
+    drawer = ui.left_drawer(top_corner=True, bottom_corner=True, bordered=True).props(
+        'width=224 breakpoint=767'
+    )
+    drawer.props['aria-label'] = 'Main navigation'
+    with drawer:
+        _brand('')
+        with box('stack', 'nav').style('gap:2px'):
+            badges = {target: _entry(words, target, icon, here) for words, target, icon in NAVIGATION}
+        Text(f'v{engine.system.version} · all systems fleeb', 'drawer-foot')
+    _count(engine, feed, badges)
+    return drawer
+
+
+def _entry(words: str, target: str, icon: str, here: str) -> Text:
+    with ui.link('', target).classes('nav') as entry:
+        if target == here:
+            entry.props['aria-current'] = 'page'
+        ui.icon(icon)
+        Text(words)
+        badge = Text('', 'badge')
+    badge.visible = False
+    return badge
+
+
+def _count(engine: 'Engine', feed: Feed, badges: dict[str, Text]) -> None:
+    async def count() -> None:
+        clients, jobs = await ask(engine.clients.all), await ask(engine.jobs.all)
+        failing = sum(job.last_status in {'failed', 'interrupted'} for job in jobs)
+        for target, number in (('/clients', len(clients)), ('/jobs', len(jobs)), ('/backups', failing)):
+            badges[target].text, badges[target].visible = str(number), number > 0
+        badges['/backups'].classes('bad').props['title'] = 'jobs whose last backup failed'
+
+    async def recount(batch: Batch) -> None:
+        if batch.touches('client', 'job', 'backup'):
+            await count()
+
+    ui.timer(0, count, once=True)
+    feed.on(recount)
+
+
+def _crumbs(crumbs: Crumbs) -> None:
+    with box('crumbs', 'nav') as area:
+        area.props['aria-label'] = 'Breadcrumbs'
+        for index, (words, target) in enumerate(crumbs):
+            if index:
+                ui.icon('o_chevron_right')
+            if target:
+                ui.link(words, target)
+            else:
+                Text(words)
+
+
+def _stumbled() -> None:
+    ui.notify(
+        'PLUMBUS stumbled over something it did not expect.',
+        caption='Reload the page and try again. The log of PLUMBUS says more.',
+        type='negative', close_button='Close', timeout=0,
+    )  # fmt: skip

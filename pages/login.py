@@ -1,0 +1,97 @@
+"""Login and first start: plain forms, so that password managers and pages without a socket work."""
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from nicegui import ui
+
+from pages import theme
+from pages.calls import ask
+from pages.widgets.fields import field, named
+from pages.widgets.text import Text, box, button
+
+if TYPE_CHECKING:
+    from plumbus.engine import Engine
+
+FORGOTTEN = 'Forgotten? Run “python main.py set-password” on the server.'
+
+
+def register(engine: 'Engine') -> None:
+    """Draw /login and /setup; the answers are taken by the API's own routes of the same names."""
+
+    @ui.page('/login', title='Log in · PLUMBUS')
+    async def login(request: Request) -> RedirectResponse | None:
+        if not await ask(engine.accounts.has_users):
+            return RedirectResponse('/setup', 303)
+        with _door('Welcome back', '/login', request):
+            _line('User name', 'username', 'username', value='admin')
+            _secret('Password', 'password', 'current-password')
+            _error(request, 'That name and password do not belong together.', FORGOTTEN)
+            button('Log in', 'primary').props('type=submit')
+        return None
+
+    @ui.page('/setup', title='First start · PLUMBUS')
+    async def setup(request: Request) -> RedirectResponse | None:
+        if await ask(engine.accounts.has_users):
+            return RedirectResponse('/login', 303)
+        with _door('Everyone needs a PLUMBUS', '/setup', request):
+            Text('Choose the password of the user admin. Then you add your first client.', 'sub', 'p')
+            if not from_this_machine(request):
+                _line(
+                    'Code from the log', 'code', 'one-time-code', hint='PLUMBUS printed it when it started.'
+                )
+            _secret('New password', 'password', 'new-password', hint='At least 8 characters.')
+            _error(request, 'That did not work.', 'Check the code and choose a longer password.')
+            button('Set the password', 'primary').props('type=submit')
+        return None
+
+
+def from_this_machine(request: Request) -> bool:
+    """Given a request, return whether it comes from loopback, where no code is asked for."""
+    try:
+        return ip_address(request.client.host if request.client else '').is_loopback
+    except ValueError:
+        return False
+
+
+def local_target(wanted: str | None) -> str:
+    """Given where to go after the login, return it if it is a path of ours, else the dashboard."""
+    safe = wanted and wanted.startswith('/') and not wanted.startswith(('//', '/\\')) and wanted.isprintable()
+    return wanted if wanted and safe else '/'
+
+
+def _door(title: str, action: str, request: Request) -> ui.element:
+    theme.apply('auto')
+    with box('door', 'main'), box('card'):
+        form = box('stack', 'form').props(f'method=post action={action}')
+    with form:
+        with box('row-line'):
+            box(tag='img').props('src=/static/logo.svg alt=""')
+            Text(title, tag='h1')
+        hidden = box(tag='input').props('type=hidden name=next')
+        hidden.props['value'] = local_target(request.query_params.get('next'))
+    return form
+
+
+def _line(label: str, name: str, complete: str, *, value: str = '', hint: str = '') -> None:
+    with field(label, hint):
+        made = ui.input(value=value).props(f'name={name} autocomplete={complete} autocapitalize=off required')
+    named(made, label)
+
+
+def _secret(label: str, name: str, complete: str, *, hint: str = '') -> None:
+    with field(label, hint):
+        made = ui.input(password=True, password_toggle_button=True)
+        made.props(f'name={name} autocomplete={complete} autofocus required')
+    named(made, label)
+
+
+def _error(request: Request, message: str, remedy: str) -> None:
+    code = request.query_params.get('error')
+    if not code:
+        return
+    with box('panel stack tight').props('role=alert'):
+        Text(message if code == '1' else code[:300], 'trouble strong')
+        Text(remedy, 'small sub')

@@ -1,0 +1,178 @@
+"""What the dashboard says, worked out from clients, jobs and history. Pure: no element, no engine."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import groupby
+
+from pages.wording import listed, plural
+from plumbus.model import Backup, Client, JobView, Status
+
+DAYS = 30
+EPOCH = datetime.fromtimestamp(0, UTC)
+LATE_AFTER = timedelta(minutes=10)
+WORST = (Status.FAILED, Status.INTERRUPTED, Status.WARNING, Status.COMPLETED)
+TONES = {Status.FAILED: 'fa', Status.INTERRUPTED: 'fa', Status.WARNING: 'wa', Status.COMPLETED: 'ok'}
+
+
+@dataclass(kw_only=True, slots=True)
+class Concern:
+    """One thing that needs attention: who, what happened and what to do about it."""
+
+    client: Client
+    job: JobView | None
+    status: Status | None
+    cause: str
+    remedy: str = ''
+    target: str = '/'
+    since: datetime | None = None
+    protected: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class Square:
+    """One client on one day: its worst backup."""
+
+    tone: str
+    label: str
+    backup_id: int | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Overview:
+    """The whole answer to "is everything safe?"."""
+
+    clients: list[Client]
+    concerns: list[Concern] = field(default_factory=list)
+    due: list[tuple[datetime, JobView]] = field(default_factory=list)
+
+    @property
+    def endangered(self) -> list[Client]:
+        """The clients that are not protected, each once."""
+        wanted = {concern.client.id for concern in self.concerns if not concern.protected}
+        return [client for client in self.clients if client.id in wanted]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence that says whether everything is safe."""
+        total, bad = len(self.clients), len(self.endangered)
+        if not bad:
+            return 'Your client is protected' if total == 1 else f'All {total} clients are protected'
+        return f'{total - bad} of {plural(total, "client")} {"is" if total - bad == 1 else "are"} protected'
+
+    @property
+    def tone(self) -> str:
+        """The colour of the verdict."""
+        return 'ok' if not self.endangered else 'wa' if len(self.endangered) < len(self.clients) else 'fa'
+
+    @property
+    def summary(self) -> str:
+        """A second sentence: who needs attention, or that the last backups are all good."""
+        names = [client.name for client in self.endangered]
+        if names:
+            return f'{len(names)} {"needs" if len(names) == 1 else "need"} attention: {listed(names)}.'
+        warned = len({concern.client.id for concern in self.concerns})
+        return f'Every job has a good last backup{", " + str(warned) + " with warnings" if warned else ""}.'
+
+
+def overview(
+    clients: list[Client], jobs: Sequence[JobView], history: Sequence[Backup], now: datetime
+) -> Overview:
+    """Given everything known, newest backup first, return what to tell on the dashboard."""
+    last = last_finished(history)
+    made = Overview(clients=clients)
+    for client in clients:
+        own = [job for job in jobs if job.client_id == client.id]
+        made.concerns += _about_client(client, own, last, now)
+    made.concerns.sort(key=lambda concern: concern.protected)
+    made.due = sorted(
+        ((job.next_run, job) for job in jobs if job.enabled and job.next_run), key=lambda due: due[0]
+    )
+    return made
+
+
+def last_finished(history: Iterable[Backup]) -> dict[int, Backup]:
+    """Given backups, newest first, return the last ended one of each job."""
+    last: dict[int, Backup] = {}
+    for backup in history:
+        if backup.status.finished and backup.status != Status.CANCELLED:
+            last.setdefault(backup.job_id, backup)
+    return last
+
+
+def _about_client(
+    client: Client, jobs: list[JobView], last: dict[int, Backup], now: datetime
+) -> list[Concern]:
+    active = [job for job in jobs if job.enabled]
+    if not active:
+        cause = 'All of its jobs are paused.' if jobs else 'Nothing is backed up from this client yet.'
+        remedy, target = (
+            ('Turn a job on again.', f'/clients/{client.id}')
+            if jobs
+            else ('Add a job.', f'/jobs/new?client={client.id}')
+        )
+        return [Concern(client=client, job=None, status=None, cause=cause, remedy=remedy, target=target)]
+    return [concern for job in active if (concern := _about_job(client, job, last.get(job.id), now))]
+
+
+def _about_job(client: Client, job: JobView, last: Backup | None, now: datetime) -> Concern | None:
+    where = f'/jobs/{job.id}'
+    if last is None:
+        return Concern(
+            client=client,
+            job=job,
+            status=None,
+            cause='It has no backup yet.',
+            remedy='Run the job now.',
+            target=where,
+        )
+    if not last.status.good or last.status == Status.WARNING:
+        return _about_backup(client, job, last)
+    if job.next_run and now - job.next_run > LATE_AFTER:
+        return Concern(client=client, job=job, status=None, cause='It is late: the last planned run did not begin.',
+                       remedy='Check that PLUMBUS is not busy with other jobs.', target=where, since=job.next_run)  # fmt: skip
+    return None
+
+
+def _about_backup(client: Client, job: JobView, last: Backup) -> Concern:
+    warned = last.status == Status.WARNING
+    return Concern(
+        client=client,
+        job=job,
+        status=last.status,
+        cause=f'{plural(len(last.warnings), "file")} could not be read.'
+        if warned
+        else last.error_message or 'The last backup failed.',
+        remedy='Open the backup to see which.' if warned else '',
+        target=f'/backups/{last.id}',
+        since=last.end_time or last.start_time,
+        protected=warned,
+    )
+
+
+def squares(history: Iterable[Backup], today: date, zone: tzinfo) -> dict[int, dict[date, Square]]:
+    """Given backups, return for each client and day of the last 30 the worst of them."""
+    rows: dict[int, dict[date, Square]] = {}
+    ended = [b for b in history if b.start_time and b.status in TONES]
+    ended.sort(key=lambda b: (b.client_id, _day(b, zone)))
+    for (client_id, day), group in groupby(ended, key=lambda b: (b.client_id, _day(b, zone))):
+        if timedelta(0) <= today - day < timedelta(days=DAYS):
+            rows.setdefault(client_id, {})[day] = _square(list(group))
+    return rows
+
+
+def days(today: date) -> list[date]:
+    """Return the last 30 days, oldest first."""
+    return [today - timedelta(days=DAYS - 1 - index) for index in range(DAYS)]
+
+
+def _square(backups: list[Backup]) -> Square:
+    worst = min(backups, key=lambda backup: WORST.index(backup.status))
+    label = (
+        f'{worst.status.value}' if len(backups) == 1 else f'{worst.status.value}, the worst of {len(backups)}'
+    )
+    return Square(tone=TONES[worst.status], label=label, backup_id=worst.id)
+
+
+def _day(backup: Backup, zone: tzinfo) -> date:
+    return (backup.start_time or EPOCH).astimezone(zone).date()

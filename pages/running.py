@@ -1,0 +1,69 @@
+"""The pill in the header: how many backups run now; a click shows them live."""
+
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from pages.calls import ask, told
+from pages.live import Batch, Feed
+from pages.widgets.progress import RunningRow
+from pages.widgets.text import Text, box, link
+from plumbus.model import Backup, Status
+
+if TYPE_CHECKING:
+    from plumbus.engine import Engine
+
+MOST = 5
+
+
+class RunningPill:
+    """Counts what runs; its panel moves with the engine's events."""
+
+    def __init__(self, engine: 'Engine', feed: Feed) -> None:
+        self._engine, self._feed = engine, feed
+        self._rows: dict[int, RunningRow] = {}
+
+    def draw(self) -> None:
+        """Draw the pill with its panel, then fill both."""
+        with ui.button(color=None).classes('pill').mark('running') as self._pill:
+            self._dot = box('dot')
+            self._words = Text('idle')
+            with ui.menu(), box('menu-panel') as self._panel:
+                pass
+        ui.timer(0, self._reload, once=True)
+        self._feed.on(self._happened)
+
+    async def _happened(self, batch: Batch) -> None:
+        if batch.touches('backup'):
+            await self._reload()
+        for (kind, number), progress in batch.progress.items():
+            if kind == 'backup' and number in self._rows:
+                self._rows[number].show(progress)
+
+    async def _reload(self) -> None:
+        with told():
+            self._show(await ask(under_way, self._engine))
+
+    def _show(self, backups: list[Backup]) -> None:
+        running = sum(backup.status == Status.RUNNING for backup in backups)
+        waiting = len(backups) - running
+        self._words.text = ', '.join(_counted(running, waiting)) or 'idle'
+        self._pill.props['aria-label'] = f'What runs now: {self._words.text}'
+        self._dot.classes(toggle=None, add='on' if running else None, remove=None if running else 'on')
+        self._panel.clear()
+        with self._panel:
+            self._rows = {backup.id: RunningRow(backup) for backup in backups[:MOST]}
+            if not backups:
+                Text('Nothing runs. The dinglebop is resting.', 'sub')
+            elif len(backups) > MOST:
+                link(f'and {len(backups) - MOST} more', '/backups?status=running')
+
+
+def under_way(engine: 'Engine') -> list[Backup]:
+    """Given the engine, return the backups that run and those that wait, in this order."""
+    running = engine.backups.page(status='running', limit=100).items
+    return [*running, *engine.backups.page(status='queued', limit=100).items]
+
+
+def _counted(running: int, waiting: int) -> list[str]:
+    return [f'{number} {word}' for number, word in ((running, 'running'), (waiting, 'queued')) if number]

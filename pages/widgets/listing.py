@@ -1,0 +1,214 @@
+"""A table paged, sorted and filtered by the server; on a phone each row becomes a card."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, Generic, Literal, TypeVar
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from pages.calls import told
+from pages.widgets.empty import skeleton
+from pages.widgets.text import box
+from pages.wording import NONE, Look, ago, exact, look
+from plumbus.model import Page
+
+Item = TypeVar('Item')
+Kind = Literal['main', 'file', 'chip', 'text', 'number', 'when', 'acts']
+Cell = dict[str, Any]
+PER_PAGE = 25
+
+
+@dataclass(kw_only=True, slots=True)
+class Query:
+    """Which slice of a list to show."""
+
+    limit: int = PER_PAGE
+    offset: int = 0
+    sort: str | None = None
+    descending: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class Column(Generic[Item]):
+    """One column: how to draw an item's cell, and by what to sort it if that is possible."""
+
+    name: str
+    label: str
+    kind: Kind
+    cell: Callable[[Item], Cell]
+    key: Callable[[Item], Any] | None = None
+
+
+class Listing(Generic[Item]):
+    """Given columns and a loader of pages, show them. `reload` asks again; rows are redrawn as time goes by."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column[Item]],
+        load: Callable[[Query], Awaitable[Page[Item]]],
+        *,
+        label: str,
+        on_act: Callable[[str, int], Awaitable[None]] | None = None,
+        nothing: Callable[[], object] | None = None,
+        sort: str | None = None,
+    ) -> None:
+        self._columns, self._load, self._nothing = columns, load, nothing
+        self._query = Query(sort=sort)
+        self._items: Sequence[Item] = []
+        self._busy = self._again = False
+        self._waiting = skeleton()
+        self._table = self._draw(label)
+        self._empty = box()
+        self._table.visible = False
+        if on_act:
+            self._table.on('act', lambda event: on_act(event.args['act'], event.args['id']))
+        ui.timer(0, self.reload, once=True)
+        ui.timer(30, self._redraw)
+
+    async def reload(self) -> None:
+        """Load the present page again; calls that come while one is under way are made one."""
+        if self._busy:
+            self._again = True
+            return
+        self._busy = True
+        try:
+            with told():
+                await self._show(await self._load(self._query))
+        finally:
+            self._busy = False
+        if self._again:
+            self._again = False
+            await self.reload()
+
+    async def restart(self) -> None:
+        """Load the first page, because a filter changed."""
+        self._query.offset = 0
+        await self.reload()
+
+    async def _show(self, page: Page[Item]) -> None:
+        if page.total and not page.items and self._query.offset:  # the last page has just gone
+            self._query.offset = 0
+            page = await self._load(self._query)
+        self._items = page.items
+        self._waiting.visible, self._table.visible = False, bool(page.total)
+        self._table.pagination = self._pagination(page.total)
+        self._redraw()
+        self._empty.clear()
+        if not page.total and self._nothing:
+            with self._empty:
+                self._nothing()
+
+    def _redraw(self) -> None:
+        self._table.rows = [self._row(item) for item in self._items]
+
+    def _row(self, item: Item) -> dict[str, Any]:
+        return {'id': getattr(item, 'id', id(item)), **{c.name: c.cell(item) for c in self._columns}}
+
+    def _draw(self, label: str) -> ui.table:
+        columns = [self._column(column) for column in self._columns]
+        table = ui.table(columns=columns, rows=[], row_key='id', pagination=self._pagination(0)).classes(
+            'listing'
+        )
+        table.props['aria-label'] = label
+        table.props(
+            f':rows-per-page-options=[{PER_PAGE},50,100] flat binary-state-sort rows-per-page-label="Rows a page"'
+        )
+        table.add_slot('body', BODY)
+        table.on('request', self._requested)
+        return table
+
+    def _column(self, column: Column[Item]) -> dict[str, Any]:
+        align = 'right' if column.kind in {'number', 'acts'} else 'left'
+        return {
+            'name': column.name,
+            'label': column.label,
+            'field': column.name,
+            'kind': column.kind,
+            'align': align,
+            'sortable': column.key is not None,
+        }
+
+    def _pagination(self, total: int) -> dict[str, Any]:
+        query = self._query
+        return {
+            'page': query.offset // query.limit + 1,
+            'rowsPerPage': query.limit,
+            'rowsNumber': total,
+            'sortBy': query.sort,
+            'descending': query.descending,
+        }
+
+    async def _requested(self, event: GenericEventArguments) -> None:
+        wanted = event.args['pagination']
+        limit = int(wanted['rowsPerPage']) or 100
+        offset = (int(wanted['page']) - 1) * limit
+        self._query = Query(
+            limit=limit, offset=offset, sort=wanted['sortBy'], descending=bool(wanted['descending'])
+        )
+        await self.reload()
+
+
+def slice_of(items: Sequence[Item], columns: Sequence[Column[Item]], query: Query) -> Page[Item]:
+    """Given all items and a query, return the page of it; for lists that fit in memory."""
+    keys = {column.name: column.key for column in columns if column.key}
+    key = keys.get(query.sort or '')
+    ordered = sorted(items, key=key, reverse=query.descending) if key else items
+    return Page(items=ordered[query.offset : query.offset + query.limit], total=len(items))
+
+
+def text(content: str | None, under: str = '', title: str = '') -> Cell:
+    """Return a cell of text, with a second quieter line if given."""
+    return {'text': content or NONE, 'under': under, 'title': title, 'blank': not content}
+
+
+def to(content: str, target: str, under: str = '') -> Cell:
+    """Return a cell that links to a page of ours."""
+    return {**text(content, under), 'href': target}
+
+
+def chip(state: str | Look | None) -> Cell:
+    """Return a cell with the chip of a status."""
+    shown = state if isinstance(state, Look) else look(state)
+    return {'text': shown.word, 'icon': shown.icon, 'tone': shown.tone}
+
+
+def when(moment: datetime | None, zone: tzinfo, never: str = NONE) -> Cell:
+    """Return a cell with a relative time, the exact one on hover."""
+    return {'text': ago(moment) if moment else never, 'title': exact(moment, zone), 'blank': moment is None}
+
+
+def acts(named: Mapping[str, tuple[str, str]]) -> Cell:
+    """Given {act: (icon, what it does)}, return a cell of buttons."""
+    return {name: {'icon': icon, 'label': label} for name, (icon, label) in named.items()}
+
+
+# Vue's {{ }} and :attributes put names in as text, never as HTML.
+BODY = """
+<q-tr :props="props">
+  <q-td v-for="col in props.cols" :key="col.name" :props="props" :data-label="col.label"
+        :class="['cell-' + col.kind, {blank: props.row[col.name].blank}]">
+    <div v-if="col.kind === 'acts'" class="acts">
+      <q-btn v-for="(act, name) in props.row[col.name]" :key="name" flat round dense size="sm" :icon="act.icon" :aria-label="act.label"
+             @click="$parent.$emit('act', {act: name, id: props.row.id})"><q-tooltip>{{ act.label }}</q-tooltip></q-btn>
+    </div>
+    <span v-else-if="col.kind === 'chip'" :class="'chip tone-' + props.row[col.name].tone">
+      <q-icon :name="props.row[col.name].icon"></q-icon><span>{{ props.row[col.name].text }}</span>
+    </span>
+    <span v-else-if="col.kind === 'file'" class="file-cell">
+      <q-icon :name="props.row[col.name].icon"></q-icon>
+      <q-btn v-if="props.row[col.name].opens" flat dense no-caps class="row-open" :label="props.row[col.name].text"
+             @click="$parent.$emit('act', {act: 'open', id: props.row.id})"></q-btn>
+      <span v-else class="wrap-any">{{ props.row[col.name].text }} <span class="sub">{{ props.row[col.name].under }}</span></span>
+    </span>
+    <template v-else>
+      <span>
+        <a v-if="props.row[col.name].href" :href="props.row[col.name].href" :class="['row-link', col.kind]">{{ props.row[col.name].text }}</a>
+        <span v-else :title="props.row[col.name].title">{{ props.row[col.name].text }}</span>
+        <span v-if="props.row[col.name].under" class="under">{{ props.row[col.name].under }}</span>
+      </span>
+    </template>
+  </q-td>
+</q-tr>
+"""

@@ -1,0 +1,126 @@
+"""How far a backup is: a row with a bar for lists, and the large panel of a backup's own page."""
+
+from nicegui import ui
+
+from pages.widgets.text import Text, box, link
+from pages.wording import count, duration, phase, rate, size
+from plumbus.model import Backup, Progress
+
+POINTS = 120
+SPARK_COLOUR = '#5C7CFA'  # reads well on the light and on the dark card
+
+
+class RunningRow:
+    """Client, job, bar, amount and time left of one backup under way."""
+
+    def __init__(self, backup: Backup) -> None:
+        with box('running-row'):
+            with box('names'):
+                link(backup.client_name, f'/backups/{backup.id}', 'cut')
+                Text(backup.job_name, 'sub cut grow')
+                self._left = Text('', 'sub')
+            self._bar = bar(f'{backup.client_name}, {backup.job_name}')
+            with box('row-line sub small'):
+                self._done = Text('', 'grow')
+                self._rate = Text('')
+        self.show(backup.progress or Progress(phase=backup.status.value))
+
+    def show(self, progress: Progress) -> None:
+        """Given newer progress, show it."""
+        show_bar(self._bar, progress.percent)
+        self._done.text = done(progress)
+        self._left.text = left(progress)
+        self._rate.text = rate(progress.rate_bps) if progress.rate_bps else ''
+
+
+class ProgressPanel:
+    """The large one: percent, bar, amount, files, rate with a curve, time left, current file."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._rates: list[float] = []
+        with box('row-line live-top'):
+            self._percent = Text('', 'percent')
+            with box('grow stack near'):
+                self._bar = bar('This backup').classes('big')
+                with box('figures'):
+                    self._figures = Text('')
+                    self._left = Text('', 'left')
+        self._spark = ui.echart(_spark_options()).classes('spark')
+        self._spark.props['aria-hidden'] = 'true'
+        with box('current mono'):
+            ui.icon('o_insert_drive_file', size='16px')
+            self._file = Text('', 'cut')
+        self.show(progress)
+
+    def show(self, progress: Progress) -> None:
+        """Given newer progress, show it and lengthen the curve."""
+        self._percent.text = '…' if progress.percent is None else f'{progress.percent:.0f} %'
+        show_bar(self._bar, progress.percent)
+        self._figures.text = ' · '.join(_amounts(progress))
+        self._left.text = left(progress)
+        self._file.text = progress.current_file or phase(progress.phase)
+        self._file.props['title'] = self._file.text
+        self._draw_rate(progress.rate_bps)
+
+    def _draw_rate(self, rate_bps: float) -> None:
+        self._rates = [*self._rates, rate_bps][-POINTS:]
+        self._spark.visible = len(self._rates) > 2
+        self._spark.options['series'][0]['data'] = self._rates
+        self._spark.update()
+
+
+def bar(name: str) -> ui.linear_progress:
+    """Return a progress bar that screen readers call `name`."""
+    made = ui.linear_progress(0, show_value=False, color=None).classes('bar')
+    made.props['aria-label'] = name
+    return made.props('rounded animation-speed=300')
+
+
+def show_bar(made: ui.linear_progress, percent: float | None) -> None:
+    """Given a percentage or None for "not known yet", show it."""
+    made.value = 0 if percent is None else percent / 100
+    made.props['indeterminate'] = percent is None
+
+
+def done(progress: Progress) -> str:
+    """Return '64 % · 1.9 of 3.0 GB', or the phase while nothing is known."""
+    if progress.percent is None or progress.bytes_total is None:
+        return phase(progress.phase)
+    return f'{progress.percent:.0f} % · {size(progress.bytes)} of {size(progress.bytes_total)}'
+
+
+def left(progress: Progress) -> str:
+    """Return '26 s left', or nothing while that is not known."""
+    return '' if progress.eta_s is None else f'{duration(progress.eta_s)} left'
+
+
+def _amounts(progress: Progress) -> list[str]:
+    of_bytes = f' of {size(progress.bytes_total)}' if progress.bytes_total is not None else ''
+    of_files = f' of {count(progress.files_total)}' if progress.files_total is not None else ''
+    speed = [rate(progress.rate_bps)] if progress.rate_bps else []
+    return [
+        phase(progress.phase),
+        f'{size(progress.bytes)}{of_bytes}',
+        f'{count(progress.files)}{of_files} files',
+        *speed,
+    ]
+
+
+def _spark_options() -> dict[str, object]:
+    axis = {'show': False, 'boundaryGap': False}
+    line = {'color': SPARK_COLOUR, 'width': 2}
+    series = {
+        'type': 'line',
+        'data': [],
+        'showSymbol': False,
+        'smooth': True,
+        'lineStyle': line,
+        'areaStyle': {'color': SPARK_COLOUR, 'opacity': 0.14},
+    }
+    return {
+        'animation': False,
+        'grid': {'left': 0, 'right': 0, 'top': 4, 'bottom': 0},
+        'xAxis': {'type': 'category', **axis},
+        'yAxis': {'type': 'value', 'min': 0, **axis},
+        'series': [series],
+    }

@@ -1,0 +1,340 @@
+"""A small engine of sample data, so that pages can be looked at and tested without rsync, ssh or a disk."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from plumbus.errors import ClientError, Conflict, InvalidInput, NotFound
+from plumbus.events import Changed, EventBus, Logged, Progressed
+from plumbus.model import (
+    Backup,
+    Client,
+    ClientFields,
+    ConnectionTest,
+    HostKey,
+    JobFields,
+    JobView,
+    Page,
+    Progress,
+    RemoteFile,
+    Status,
+    Trigger,
+    checked,
+)  # fmt: skip
+from tests.support import page_data
+
+FINGERPRINT = 'SHA256:' + 'Zk3x9QdJ0vLr7bNf2TgWq8YcUu5MhE1sPoKa6iRXy4D'
+FOLDERS = {
+    '/': ['boot', 'etc', 'home', 'root', 'srv', 'var', 'swapfile'],
+    '/home': ['ada', 'pi'],
+    '/home/pi': ['.cache', '.homeassistant', 'media', page_data.HOSTILE, 'notes.txt'],
+    '/etc': ['nginx', 'fstab', 'hostname'],
+    '/var': ['lib', 'log', 'www'],
+}
+FILES = {'swapfile', 'notes.txt', 'fstab', 'hostname'}
+
+
+class PageEngine:
+    """Stands in for the engine: the same doors, sample data behind them."""
+
+    def __init__(self, *, empty: bool = False) -> None:
+        now = page_data.now()
+        self.events = EventBus()
+        self.settings = SimpleNamespace(
+            zone=ZoneInfo('Europe/Berlin'), timezone='Europe/Berlin', data_dir='/srv/plumbus', max_parallel=3
+        )
+        self.client_list = [] if empty else page_data.clients(now)
+        self.job_list = page_data.jobs(self.client_list, now)
+        self.backup_list = page_data.history(self.job_list, now) if self.job_list else []
+        self.clients, self.jobs, self.backups = Clients(self), Jobs(self), Backups(self)
+        self.accounts, self.system = Accounts(), System(self)
+        if not empty:
+            self.backup_list += [
+                page_data.running(self.job_list[2], 501, now, 64),
+                page_data.running(self.job_list[6], 502, now, 12),
+            ]
+
+    def tell(self, noun: Any, number: int, action: Any = 'updated') -> None:
+        """Publish that something changed."""
+        self.events.publish(Changed(noun=noun, id=number, action=action))
+
+    def move(self, backup: Backup, percent: float) -> None:
+        """Publish progress and a line of log of one running backup."""
+        assert backup.progress is not None
+        total = backup.progress.bytes_total or 0
+        step = {'percent': percent, 'bytes': int(total * percent / 100), 'eta_s': (100 - percent) * 0.73}
+        backup.progress = Progress(**{**backup.progress.model_dump(), **step})
+        self.events.publish(Progressed(kind='backup', run_id=backup.id, progress=backup.progress))
+        self.events.publish(
+            Logged(
+                kind='backup',
+                run_id=backup.id,
+                lines=(f'00:{percent:05.2f}  >f+++++++++ home/pi/media/{percent:.2f}.heic',),
+            )
+        )
+
+    def finish(self, backup: Backup, status: Status = Status.COMPLETED) -> None:
+        """End one running backup."""
+        backup.status, backup.progress, backup.end_time = status, None, page_data.now()
+        backup.duration_s, backup.size_bytes, backup.file_count = 72.0, 98_000_000_000, 48_211
+        self.tell('backup', backup.id)
+
+    def live(self, stop: threading.Event) -> None:
+        """Move the running backups on until told to stop, in the manner of a worker thread."""
+        for tick in itertools.count():
+            for backup in [b for b in self.backup_list if b.status == Status.RUNNING]:
+                self.move(
+                    backup,
+                    min(
+                        99.0, ((backup.progress.percent or 0) if backup.progress else 0) + 0.3 + tick % 3 / 10
+                    ),
+                )
+            if stop.wait(0.5):
+                return
+
+
+def found(items: list[Any], number: int, noun: str) -> Any:
+    """Return the item with this id. Raise NotFound as the store does."""
+    for item in items:
+        if item.id == number:
+            return item
+    raise NotFound(f'There is no {noun} {number}.')
+
+
+class Clients:
+    def __init__(self, engine: PageEngine) -> None:
+        self._engine = engine
+        self.trouble: ClientError | None = None
+
+    def all(self) -> list[Client]:
+        return list(self._engine.client_list)
+
+    def get(self, number: int) -> Client:
+        return found(self._engine.client_list, number, 'client')
+
+    def create(self, fields: dict[str, Any]) -> Client:
+        good = checked(ClientFields, fields).model_dump(exclude={'password', 'private_key'})
+        client = Client(id=max([c.id for c in self.all()], default=0) + 1, **good)
+        self._engine.client_list.append(client)
+        self._engine.tell('client', client.id, 'created')
+        return client
+
+    def update(self, number: int, fields: dict[str, Any]) -> Client:
+        client = self.get(number)
+        if fields.get('revision', client.revision) < client.revision:
+            raise Conflict(
+                'Someone changed this client meanwhile.', 'Reload the page and make your change again.'
+            )
+        merged = checked(ClientFields, {**client.model_dump(), **fields}).model_dump(
+            exclude={'password', 'private_key'}
+        )
+        for name, value in merged.items():
+            setattr(client, name, value)
+        client.revision += 1
+        return client
+
+    def delete(self, number: int, cascade: bool = False, delete_data: bool = False) -> None:
+        client = self.get(number)
+        if not cascade and any(job.client_id == number for job in self._engine.job_list):
+            raise Conflict('The client still has jobs.', 'Delete its jobs first.')
+        self._engine.client_list.remove(client)
+        self._engine.job_list[:] = [job for job in self._engine.job_list if job.client_id != number]
+
+    def try_fields(self, fields: dict[str, Any]) -> ConnectionTest:
+        good = checked(ClientFields, fields)
+        if self.trouble:
+            return ConnectionTest(
+                success=False,
+                message=self.trouble.message,
+                error=str(self.trouble),
+                remedy=self.trouble.remedy,
+                cause=self.trouble.cause,
+            )
+        return ConnectionTest(
+            success=True, message=f'{good.host} answers.', system_info='Linux pi 6.12.25+rpt-rpi-v8 aarch64 GNU/Linux', rsync_version='3.4.1',
+            latency_ms=12.4, host_key=HostKey(fingerprint=FINGERPRINT, status='new'), sudo_available=True if good.use_sudo else None,
+            sudo_message='sudo works without a password.' if good.use_sudo else None,
+        )  # fmt: skip
+
+    def test(self, number: int) -> ConnectionTest:
+        return self.try_fields(self.get(number).model_dump())
+
+    def trust(self, number: int, fingerprint: str) -> Client:
+        client = self.get(number)
+        client.host_key = fingerprint
+        return client
+
+    def install_key(self, number: int, password: str) -> ConnectionTest:
+        return self.test(number)
+
+    def browse(self, number: int, path: str = '/', show_hidden: bool = True) -> list[RemoteFile]:
+        if path == '/root':
+            raise ClientError(
+                'Permission denied: /root.', 'Turn on “use sudo” for this client.', 'permission_denied'
+            )
+        names = [n for n in FOLDERS.get(path, []) if show_hidden or not n.startswith('.')]
+        return [
+            RemoteFile(name=n, path=f'{path.rstrip("/")}/{n}', size=3100, modified='2026-11-22T10:15:12+00:00', is_dir=n not in FILES, is_link=False,
+                       permissions='755', mode='drwxr-xr-x', readable=True)
+            for n in names
+        ]  # fmt: skip
+
+
+class Jobs:
+    def __init__(self, engine: PageEngine) -> None:
+        self._engine = engine
+
+    def all(self, client_id: int | None = None) -> list[JobView]:
+        return [self._view(job) for job in self._engine.job_list if client_id in {None, job.client_id}]
+
+    def get(self, number: int) -> JobView:
+        return self._view(found(self._engine.job_list, number, 'job'))
+
+    def _view(self, job: JobView) -> JobView:
+        last = next((b for b in reversed(self._engine.backup_list) if b.job_id == job.id), None)
+        job.client_name = self._engine.clients.get(job.client_id).name
+        job.last_run, job.last_status, job.last_backup_id = (
+            (last.start_time, last.status, last.id) if last else (None, None, None)
+        )
+        return job
+
+    def create(self, fields: dict[str, Any]) -> JobView:
+        good = checked(JobFields, fields)
+        job = JobView(id=max([j.id for j in self._engine.job_list], default=0) + 1, **good.model_dump())
+        self._engine.job_list.append(job)
+        self._engine.tell('job', job.id, 'created')
+        return self.get(job.id)
+
+    def update(self, number: int, fields: dict[str, Any]) -> JobView:
+        job = found(self._engine.job_list, number, 'job')
+        for name, value in checked(JobFields, {**job.model_dump(), **fields}):
+            setattr(job, name, value)
+        return self.get(number)
+
+    def delete(self, number: int, delete_data: bool = False) -> None:
+        self._engine.job_list.remove(self.get(number))
+
+    def run(self, number: int, trigger: Trigger = Trigger.MANUAL) -> Backup:
+        job = self.get(number)
+        if any(b.job_id == number and not b.status.finished for b in self._engine.backup_list):
+            raise Conflict(f'“{job.name}” is already running.', 'Wait until it has ended or cancel it.')
+        backup = page_data.running(job, len(self._engine.backup_list) + 1, page_data.now(), 0)
+        self._engine.backup_list.append(backup)
+        self._engine.tell('backup', backup.id, 'created')
+        return backup
+
+    def history(self, number: int, limit: int = 100, offset: int = 0) -> Page[Backup]:
+        return self._engine.backups.page(job_id=number, limit=limit, offset=offset)
+
+    def preview_schedule(self, schedule: str, timezone: str | None = None) -> SimpleNamespace:
+        if len(schedule.split()) != 5:
+            raise InvalidInput({'schedule': 'needs five parts, like 0 2 * * *'})
+        start = page_data.now().replace(hour=2, minute=0, second=0, microsecond=0)
+        return SimpleNamespace(text=f'At {schedule}', next=[start + timedelta(days=1 + i) for i in range(5)])
+
+
+class Backups:
+    def __init__(self, engine: PageEngine) -> None:
+        self._engine = engine
+
+    def page(self, client_id: int | None = None, job_id: int | None = None, status: str | None = None, search: str = '',
+             limit: int = 100, offset: int = 0) -> Page[Backup]:  # fmt: skip
+        wanted: Callable[[Backup], bool] = lambda b: (
+            client_id in {None, b.client_id} and job_id in {None, b.job_id} and status in {None, '', b.status.value}
+            and search.lower() in f'{b.client_name} {b.job_name}'.lower()
+        )  # fmt: skip
+        chosen = [b for b in reversed(self._engine.backup_list) if wanted(b)]
+        return Page(items=chosen[offset : offset + limit], total=len(chosen))
+
+    def get(self, number: int) -> Backup:
+        return found(self._engine.backup_list, number, 'backup')
+
+    def edit(self, number: int, fields: dict[str, Any]) -> Backup:
+        backup = self.get(number)
+        for name, value in fields.items():
+            setattr(backup, name, value)
+        return backup
+
+    def delete(self, number: int) -> None:
+        self._engine.backup_list.remove(self.get(number))
+
+    def cancel(self, number: int) -> Backup:
+        self._engine.finish(self.get(number), Status.CANCELLED)
+        return self.get(number)
+
+    def log(self, number: int) -> Iterator[bytes]:
+        yield '\n'.join(self.log_tail(number)).encode()
+
+    def log_tail(self, number: int, count: int = 500) -> list[str]:
+        return ['02:00:00 homeassistant answers, host key as pinned, rsync 3.2.7', '02:00:01 scan: 48,211 files, 655 changed (3.0 GB), 3 gone',
+                f'02:00:02 >f+++++++++ home/pi/{page_data.HOSTILE}']  # fmt: skip
+
+    def files(
+        self,
+        number: int,
+        path: str = '/',
+        limit: int = 1000,
+        offset: int = 0,
+        recursive: bool = False,
+        search: str = '',
+    ) -> SimpleNamespace:
+        if path not in FOLDERS and path != '/home/ada':
+            raise NotFound(f'There is no {path} in this snapshot.')
+        files = [
+            SimpleNamespace(name=n, path=f'{path.rstrip("/")}/{n}', size=18_200, modified='2026-11-16T21:14:00+00:00', is_dir=n not in FILES,
+                            is_link=False, target=None, mode='drwxr-xr-x', owner='pi', group='pi')
+            for n in FOLDERS.get(path, [])
+        ]  # fmt: skip
+        return SimpleNamespace(path=path, files=files[offset : offset + limit], total=len(files))
+
+
+class Accounts:
+    def __init__(self) -> None:
+        self.users = True
+        self.first_start_code = 'FLEEB-1234'
+        self._theme = 'auto'
+
+    def has_users(self) -> bool:
+        return self.users
+
+    def theme(self, username: str) -> str:
+        return self._theme
+
+    def set_theme(self, username: str, theme: str) -> None:
+        self._theme = theme
+
+    def change_password(self, username: str, old: str, new: str) -> None:
+        if old != 'plumbus':
+            raise InvalidInput({'old': 'is not your present password'})
+
+
+class System:
+    def __init__(self, engine: PageEngine) -> None:
+        self._engine = engine
+        self.version = '6.0.0'
+
+    def stats(self) -> dict[str, Any]:
+        backups = self._engine.backup_list
+        good = [b for b in backups if b.status.good]
+        ended = [b for b in backups if b.status.finished]
+        return {
+            'total_clients': len(self._engine.client_list), 'total_jobs': len(self._engine.job_list), 'enabled_jobs': len(self._engine.job_list),
+            'total_backups': len(backups), 'successful_backups': len(good), 'failed_backups': len(ended) - len(good),
+            'success_rate': round(100 * len(good) / len(ended), 1) if ended else 0, 'protected_bytes': 1_840_000_000_000 if backups else 0,
+            'disk_bytes': 2_310_000_000_000 if backups else 0, 'disk_free_bytes': 1_690_000_000_000, 'disk_total_bytes': 4_000_000_000_000,
+            'running': sum(b.status == Status.RUNNING for b in backups), 'queued': 0, 'overdue_jobs': 0, 'version': self.version,
+        }  # fmt: skip
+
+    def health(self) -> None:
+        return None
+
+    def public_key(self) -> SimpleNamespace:
+        key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPlumbusPlumbusPlumbusPlumbusPlumbusPlumbus plumbus'
+        return SimpleNamespace(
+            public_key=key,
+            install_command=f"mkdir -p ~/.ssh && chmod 700 ~/.ssh && echo '{key}' >> ~/.ssh/authorized_keys",
+        )
