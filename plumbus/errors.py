@@ -34,7 +34,7 @@ class InvalidInput(PlumbusError):
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = dict(fields)
         listed = '; '.join(f'{name}: {why}' for name, why in self.fields.items())
-        super().__init__(f'Please correct {listed}')
+        super().__init__(f'Please correct {listed}.')
 
 
 class NotFound(PlumbusError):

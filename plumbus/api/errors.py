@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plumbus.api.answers import Answer
@@ -41,6 +42,7 @@ SENTENCES = {
     404: 'There is no such address. See /api/docs for what there is.',
     413: 'The request is too large. The limit is 2 MB.',
 }
+METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE')
 INTERNAL = 'Something went wrong inside PLUMBUS. Its log tells what; please report it.'
 log = logging.getLogger(__name__)
 
@@ -93,11 +95,11 @@ class Errors:
 
     def _of_http(self, request: Request, error: Exception) -> Answer:
         assert isinstance(error, HTTPException)  # noqa: S101
-        sentence = SENTENCES.get(error.status_code, str(error.detail))
         if error.status_code == 405:
-            allowed = (error.headers or {}).get('Allow', '')
+            allowed = ', '.join(_allowed_methods(request))
             sentence = f'This address does not accept {request.method}, only {allowed}.'
-        return problem(error.status_code, sentence, error.headers)
+            return problem(405, sentence, {'Allow': allowed})
+        return problem(error.status_code, SENTENCES.get(error.status_code, str(error.detail)), error.headers)
 
     def _without_paths(self, sentence: str) -> str:
         return sentence.replace(f'{self._data_dir}/', '').replace(self._data_dir, 'the data folder')
@@ -153,6 +155,13 @@ def _status_of(error: PlumbusError) -> int:
     if isinstance(error, BadRequest):
         return error.status
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    # The framework names those of one route only; here each method of an address is a route of its own.
+    scopes = {method: {**request.scope, 'method': method} for method in METHODS}
+    routes = request.app.routes
+    return [name for name in METHODS if any(route.matches(scopes[name])[0] is Match.FULL for route in routes)]
 
 
 def _why(message: str) -> str:

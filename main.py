@@ -1,0 +1,166 @@
+"""Starts PLUMBUS: reads the settings, builds the engine, puts API and pages on one port. Wiring only."""
+
+import argparse
+import asyncio
+import logging
+import logging.handlers
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from nicegui import app, ui
+from pydantic import ValidationError
+
+import pages
+from plumbus import __version__
+from plumbus.api.application import create_api
+from plumbus.api.security import Gate, Guard
+from plumbus.config import Settings
+from plumbus.engine import Engine
+from plumbus.errors import PlumbusError
+from plumbus.model.fields import explain
+from plumbus.store.disk import make_private_folder, plain_errors
+
+HERE = Path(__file__).resolve().parent
+FAVICON = HERE / 'pages' / 'static' / 'favicon.svg'
+LOG_FORMAT = '%(asctime)s %(levelname)s %(name)s: %(message)s'
+LOG_BYTES, LOG_FILES = 5_000_000, 5
+OPEN_REQUESTS_LIMIT_S = 3
+WINDOW = (1280, 860)
+log = logging.getLogger('plumbus')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Given the command line, serve until told to stop. Return the exit code."""
+    options = read_arguments(arguments)
+    try:
+        settings = read_settings(options)
+        set_up_logging(settings.data_dir)
+        port = free_port(settings.host, 0 if options.native else settings.port)
+        engine = Engine(settings)
+        wire(engine, native=options.native)
+        engine.start()
+    except PlumbusError as error:
+        sys.stderr.write(f'PLUMBUS cannot start. {error}\n')
+        return 1
+    serve(settings.host, port, native=options.native)
+    return 0
+
+
+def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Given the command line, return what it asks for. Exit with a usage line if it is wrong."""
+    parser = argparse.ArgumentParser(prog='main.py', description='PLUMBUS backs up Linux machines over SSH.')
+    parser.add_argument('command', nargs='?', choices=['serve'], default='serve', help='serve web UI and API')
+    parser.add_argument('--host', help='listen address (PLUMBUS_HOST)')
+    parser.add_argument('--port', type=int, help='listen port, 0 for any free one (PLUMBUS_PORT)')
+    parser.add_argument('--data-dir', type=Path, help='where everything is kept (PLUMBUS_DATA_DIR)')
+    parser.add_argument(
+        '--native', action='store_true', help='a desktop window on this machine, without login'
+    )
+    parser.add_argument('--version', action='version', version=f'PLUMBUS {__version__}')
+    return parser.parse_args(arguments)
+
+
+def read_settings(options: argparse.Namespace) -> Settings:
+    """Given the command line, return the settings; it stands above the environment, this above `.env`."""
+    given = {name: getattr(options, name) for name in ('host', 'port', 'data_dir')}
+    if options.native:
+        given['host'] = '127.0.0.1'
+    try:
+        return Settings(
+            _env_file=HERE / '.env', **{name: value for name, value in given.items() if value is not None}
+        )
+    except ValidationError as error:
+        wrong = '; '.join(f'{name} {why}' for name, why in explain(error).items())
+        raise PlumbusError(f'A setting is wrong: {wrong}.', 'See docs/configuration.md.') from None
+
+
+def set_up_logging(data_dir: Path) -> None:
+    """Given the data folder, log to stderr and to logs/plumbus.log there, which is rotated."""
+    with plain_errors('logs/'):
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(data_dir / 'logs')
+        kept = logging.handlers.RotatingFileHandler(
+            data_dir / 'logs' / 'plumbus.log', maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding='utf-8'
+        )
+    handlers: list[logging.Handler] = [logging.StreamHandler(), kept]
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
+    logging.captureWarnings(capture=True)
+    # Failed connections are told in plain words where they happen; here they would be stack traces.
+    logging.getLogger('paramiko').setLevel(logging.CRITICAL)
+
+
+def free_port(host: str, port: int) -> int:
+    """Given where to listen, return the port, chosen if it is 0. Raise PlumbusError if that is not possible."""
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise PlumbusError(
+            f'It cannot listen on {host}, port {port}: {error.strerror}.',
+            'Stop the program that uses the port, or choose another with --port or PLUMBUS_PORT.',
+        ) from None
+
+
+def wire(engine: Engine, *, native: bool) -> None:
+    """Given the engine, put its pages and its API on NiceGUI's app, behind the guard."""
+    gate = Gate(engine, native=native)
+    api = create_api(engine, gate)
+    pages.register_all(engine)
+    app.add_middleware(Guard, api=api, gate=gate)
+    app.on_startup(lambda: _before_signals(api.state.streams.close))
+    app.on_shutdown(lambda: asyncio.to_thread(engine.stop))
+
+
+def serve(host: str, port: int, *, native: bool) -> None:
+    """Given where to listen, serve until told to stop."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(0)
+    )  # for after the server has stopped in an orderly way
+    log.info('PLUMBUS %s serves http://%s:%d', __version__, f'[{host}]' if ':' in host else host, port)
+    ui.run(
+        host=host,
+        port=port,
+        title='PLUMBUS',
+        favicon=FAVICON,
+        dark=None,
+        tailwind=False,
+        reload=False,
+        show=False,
+        native=native,
+        window_size=WINDOW if native else None,
+        reconnect_timeout=10,
+        show_welcome_message=False,
+        timeout_graceful_shutdown=OPEN_REQUESTS_LIMIT_S,
+        log_config=None,
+        server_header=False,
+    )
+
+
+def _before_signals(close_streams: Callable[[], None]) -> None:
+    """End event streams as soon as a signal comes: the server waits for open requests before all else."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server_stops = signal.getsignal(number)
+
+        def stop(number: int, frame: FrameType | None, server_stops: signal._HANDLER = server_stops) -> None:
+            with suppress(RuntimeError):  # the loop has ended already
+                loop.call_soon_threadsafe(close_streams)
+            if callable(server_stops):
+                server_stops(number, frame)
+
+        signal.signal(number, stop)
+
+
+if __name__ == '__main__':
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        code = 0
+    if code:
+        sys.exit(code)
