@@ -94,6 +94,26 @@ def read_manifest(path: Path) -> Iterator[Entry]:
     )
 
 
+def share_checksums(path: Path) -> None:
+    """Given a finished manifest, write it anew with the checksum of each leader on its further names as well.
+
+    rsync tells it once for each file, and the next scan may name another one of them first.
+    """
+    wanted = {entry.target for entry in read_manifest(path) if entry.linked and entry.target}
+    leaders = {entry.path: entry for entry in read_manifest(path) if entry.path in wanted}
+    complete = path.with_suffix('.complete')
+    with ManifestWriter(complete) as manifest:
+        for entry in read_manifest(path):
+            leader = leaders.get(entry.target) if entry.linked and entry.target else None
+            manifest.add(_like_its_leader(entry, leader) if leader else entry)
+    complete.replace(path)
+
+
+def _like_its_leader(entry: Entry, leader: Entry) -> Entry:
+    target = leader.target if entry.kind == 'L' else entry.target
+    return entry._replace(checksum=leader.checksum, algorithm=leader.algorithm, target=target)
+
+
 def _records(path: Path) -> Iterator[Any]:
     try:
         with path.open('rb') as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:

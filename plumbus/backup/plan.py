@@ -43,7 +43,8 @@ class Plan:
     """What makes the link copy of the last tree equal to the client. All paths are relative to the root.
 
     `fetch`: path → the entry as the scan saw it (folders whose attributes differ included). `remove`: what is gone, deepest
-    first. `links`: (leader, further name) of unchanged files. `touched`: folders that get their times set again.
+    first. `links`: (leader, further name) of unchanged files. `touched`: folders that stay and
+    get their times set again.
     """
 
     tally: Tally
@@ -101,7 +102,7 @@ class Planner:
             fetch=self._fetch,
             remove=sorted(self._passed, reverse=True),
             links=links,
-            touched=touched,
+            touched=touched - self._passed.keys(),
         )
 
     def _settle_links(self) -> list[tuple[bytes, bytes]]:

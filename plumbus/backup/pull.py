@@ -11,7 +11,7 @@ import humanize
 
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.listing import OutputReader, nul_separated
-from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
+from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
 from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.snapshots import Snapshot, Workspace
@@ -52,6 +52,7 @@ class Pull:
     cancellation: Cancellation
     home: Path
     deadline: float | None = None
+    linked: bool = False
     pulled: Pulled = field(default_factory=lambda: Pulled(tally=Tally()))
 
     def run(self) -> Pulled:
@@ -89,6 +90,7 @@ class Pull:
             )
             self._transfer(arguments, reader)
         self.pulled.tally = fetched
+        self._finish_links()
 
     def _next_run(self, previous: Snapshot) -> None:
         plan = self._scan_and_link(previous)
@@ -189,8 +191,14 @@ class Pull:
                     manifest.add(entry)
                     self._count_stored(entry)
         self.workspace.scanned.unlink()
+        self._finish_links()
+
+    def _finish_links(self) -> None:
+        if self.linked:
+            share_checksums(self.workspace.manifest)
 
     def _count_stored(self, entry: Entry) -> None:
+        self.linked = self.linked or (entry.linked and entry.checksum is None)
         if entry.stored and entry.kind == 'f' and not entry.linked:
             self.pulled.disk_bytes += entry.size
 

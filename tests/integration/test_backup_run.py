@@ -72,7 +72,7 @@ def edit_everything(zoo: Path, sshd: Sshd) -> None:
     write(zoo / 'new file', 'new', sshd)
     (zoo / 'contents' / 'empty').chmod(0o600)
     os.setxattr(zoo / 'attributes' / 'file', 'user.note', b'changed')
-    (zoo / 'hard links' / 'leader').chmod(0o640)
+    (zoo / 'hard' / 'leader').chmod(0o640)
     os.link(zoo / 'contents' / 'text', zoo / 'contents' / 'second name')
     shutil.rmtree(zoo / 'times')
     (zoo / 'times').symlink_to('/etc')
