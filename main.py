@@ -148,7 +148,9 @@ def _before_signals(close_streams: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         server_stops = signal.getsignal(number)
 
-        def stop(number: int, frame: FrameType | None, server_stops: signal._HANDLER = server_stops) -> None:
+        def stop(
+            number: int, frame: FrameType | None, server_stops: 'signal._HANDLER' = server_stops
+        ) -> None:
             with suppress(RuntimeError):  # the loop has ended already
                 loop.call_soon_threadsafe(close_streams)
             if callable(server_stops):
