@@ -164,6 +164,13 @@ class Demo:
         must(copy.read_bytes() != (self.source / EDITED).read_bytes(), 'That is the edited version.')
         return f'the version before the edit, at {copy.name} in another folder: bytes and time are the same'
 
+    def log_in(self) -> str:
+        status, page = self.server.log_in(self.server.password)
+        must((status, page) == (200, '/'), f'The password leads to {page} with status {status}.')
+        status, page = self.server.log_in('not ' + self.server.password)
+        must(page == '/login', f'A wrong password leads to {page} with status {status}.')
+        return 'the password opens the dashboard, a wrong one does not'
+
     def secrets(self) -> str:
         hidden = [self.server.password.encode(), self.server.token.encode()]
         files = [path for path in self.server.data.rglob('*') if path.is_file() and 'tree' not in path.parts]
@@ -231,6 +238,7 @@ def steps(demo: Demo) -> list[tuple[str, Callable[[], str]]]:
         ('First snapshot untouched', demo.untouched),
         ('Source = second snapshot', demo.compare_second),
         ('Restore one file elsewhere', demo.restore),
+        ('Log in to the web UI', demo.log_in),
         ('Secrets stay secret', demo.secrets),
     ]
 

@@ -100,6 +100,12 @@ class Server:
             raise Mismatch(f'{method} {path} answered {answer.status_code}: {answer.text[:500]}')
         return answer.json()
 
+    def log_in(self, password: str) -> tuple[int, str]:
+        """Given a password, log in as a browser does and return status and address of the page one lands on."""
+        with httpx.Client(base_url=self.url, timeout=30, trust_env=False, follow_redirects=True) as browser:
+            answer = browser.post('/login', data={'username': 'admin', 'password': password})
+            return answer.status_code, answer.url.path
+
     def status_without_token(self, path: str) -> int:
         """Return the status that a stranger gets."""
         return httpx.get(self.url + path, timeout=30, trust_env=False).status_code
