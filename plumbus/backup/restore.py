@@ -43,7 +43,8 @@ class RestoreRunner:
     def _restore(self, restore: Restore, reporter: Reporter, cancellation: Cancellation) -> dict[str, Any]:
         snapshot = self.snapshots.at(self.backups.get(restore.backup_id).backup_path)
         client = self.clients.get(restore.client_id)
-        with session(self.targets.of(client), self.targets.keys, cancellation) as connection:
+        target, _ = self.targets.met(client)
+        with session(target, self.targets.keys, cancellation) as connection:
             push = Push(
                 restore=restore,
                 snapshot=snapshot,

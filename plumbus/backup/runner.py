@@ -16,7 +16,6 @@ from plumbus.errors import ClientError, TransferFailed
 from plumbus.model import Backup, Client, Job, Status, Trigger
 from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
-from plumbus.transfer.connection import probe
 from plumbus.transfer.ssh import SshSession, session
 
 COMMAND_IDLE_S = 3600.0
@@ -94,23 +93,17 @@ class BackupRunner:
             f'{attempt.client.name} ({attempt.client.username}@{attempt.client.host}:{attempt.client.port}): '
             + ', '.join(attempt.job.source_paths)
         )
-        self._pin_at_first_contact(attempt)
+        target, new_key = self.targets.met(attempt.client)
+        if new_key:
+            attempt.reporter.say(f'first contact: the host key {new_key} is trusted from now on')
         workspace = self.snapshots.begin(attempt.folder)
-        with session(self.targets.of(attempt.client), self.targets.keys, attempt.cancellation) as connection:
+        with session(target, self.targets.keys, attempt.cancellation) as connection:
             try:
                 self._command('pre-command', attempt.job.pre_command, attempt, connection)
                 pulled = self._pull(attempt, workspace, connection)
             finally:
                 self._post_command(attempt, connection)
         return self._publish(attempt, workspace, pulled)
-
-    def _pin_at_first_contact(self, attempt: Attempt) -> None:
-        target = self.targets.of(attempt.client)
-        if target.pinned(self.targets.keys) is None:
-            found = probe(target, self.targets.keys)
-            self.targets.keys.pin(target.alias, found.host_key_line)
-            self.clients.set(attempt.client.id, host_key=found.fingerprint)
-            attempt.reporter.say(f'first contact: the host key {found.fingerprint} is trusted from now on')
 
     def _pull(self, attempt: Attempt, workspace: Workspace, connection: SshSession) -> Pulled:
         previous = self.snapshots.newest(attempt.folder)

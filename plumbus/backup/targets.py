@@ -4,6 +4,7 @@ from plumbus.errors import ClientError
 from plumbus.model import Client
 from plumbus.store.documents import Documents
 from plumbus.store.vault import Vault
+from plumbus.transfer.connection import Probe, probe
 from plumbus.transfer.keys import Keys
 from plumbus.transfer.target import Target
 
@@ -27,6 +28,31 @@ class Targets:
         self._clients = clients
         self._vault = vault
         self.keys = keys
+
+    def met(self, client: Client) -> tuple[Target, str | None]:
+        """Given a client, return its target; at the first contact its host key is pinned, and returned as fingerprint.
+
+        Raise ClientError if that first contact fails.
+        """
+        target = self.of(client)
+        if target.pinned(self.keys) is not None:
+            return target, None
+        found = probe(target, self.keys)
+        self.remember(client, found)
+        return target, found.fingerprint
+
+    def remember(self, client: Client, found: Probe) -> bool:
+        """Given what a good connection showed, pin a new host key and keep what is known of the login.
+
+        Return whether that changed the client's record.
+        """
+        if found.status == 'new':
+            self.keys.pin(alias_of(client.id), found.host_key_line)
+        facts = {'host_key': found.fingerprint, 'login_uid': found.login_uid, 'login_gids': found.login_gids}
+        changed = any(getattr(client, name) != value for name, value in facts.items())
+        if changed:
+            self._clients.set(client.id, **facts)
+        return changed
 
     def of(
         self, client: Client, *, password: str | None = None, private_key: str | None = None, jumps: int = 0

@@ -94,7 +94,8 @@ class Clients:
             return failed_test(error, HostKey(fingerprint=error.fingerprint, status='changed'))
         except PlumbusError as error:
             return failed_test(error)
-        self._remember(client, found)
+        if self._targets.remember(client, found):
+            self._tell(client_id, 'updated')
         return passed_test(found)
 
     def try_fields(self, fields: Mapping[str, Any]) -> ConnectionTest:
@@ -114,7 +115,9 @@ class Clients:
             raise InvalidInput({'fingerprint': 'must be a fingerprint like SHA256:…'})
         shown = host_key(self._targets.of(client), self._targets.keys)
         if key_fingerprint(shown).rstrip('=') != fingerprint.rstrip('='):
-            raise InvalidInput({'fingerprint': f'is not what the machine shows now, {key_fingerprint(shown)}'})
+            raise InvalidInput(
+                {'fingerprint': f'is not what the machine shows now, {key_fingerprint(shown)}'}
+            )
         self._targets.keys.pin(alias_of(client_id), shown)
         client = self._clients.set(client_id, host_key=key_fingerprint(shown))
         self._tell(client_id, 'updated')
@@ -140,8 +143,11 @@ class Clients:
         client = self._clients.get(client_id)
         if not path.startswith('/') or '\0' in path:
             raise InvalidInput({'path': 'must be an absolute path, like /home'})
-        self._pin_at_first_contact(client)
-        with session(self._targets.of(client), self._targets.keys, Cancellation()) as connection:
+        target, new_key = self._targets.met(client)
+        if new_key:
+            client = self._clients.get(client_id)
+            self._tell(client_id, 'updated')
+        with session(target, self._targets.keys, Cancellation()) as connection:
             return list_folder(
                 connection,
                 path,
@@ -150,18 +156,6 @@ class Clients:
                 login_uid=client.login_uid,
                 login_gids=client.login_gids,
             )
-
-    def _pin_at_first_contact(self, client: Client) -> None:
-        if client.host_key is None:
-            self._remember(client, probe(self._targets.of(client), self._targets.keys))
-
-    def _remember(self, client: Client, found: Probe) -> None:
-        if found.status == 'new':
-            self._targets.keys.pin(alias_of(client.id), found.host_key_line)
-        facts = {'host_key': found.fingerprint, 'login_uid': found.login_uid, 'login_gids': found.login_gids}
-        if any(getattr(client, name) != value for name, value in facts.items()):
-            self._clients.set(client.id, **facts)
-            self._tell(client.id, 'updated')
 
     def _checked(self, fields: Mapping[str, Any], known: Client | None) -> ClientFields:
         entered = checked(ClientFields, fields)

@@ -1,5 +1,6 @@
 """Restores to a real machine: the right bytes in the right place, and a dry run that tells the truth."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.sshd import Sshd
 @pytest.fixture
 def notes(source: Path, sshd: Sshd) -> Path:
     (source / 'folder').mkdir()
+    os.chown(source / 'folder', *sshd.ids)
     write(source / 'folder' / 'a', 'first', sshd)
     write(source / 'b', 'second', sshd)
     return source
@@ -68,7 +70,8 @@ def test_it_deletes_what_is_not_in_the_snapshot_only_when_told(
     write(notes / 'folder' / 'later', 'later', sshd)
     restored(engine, backup.id, paths=[str(notes / 'folder')])
     assert (notes / 'folder' / 'later').exists()
-    restored(engine, backup.id, paths=[str(notes / 'folder')], delete=True)
+    restore = restored(engine, backup.id, paths=[str(notes / 'folder')], delete=True)
+    assert restore.status is Status.COMPLETED
     assert not (notes / 'folder' / 'later').exists()
     assert (notes / 'b').exists()
 
