@@ -1,7 +1,5 @@
 """The pages of PLUMBUS. They talk to the engine and to nothing else below it."""
 
-from typing import TYPE_CHECKING
-
 from pages import (
     backup,
     backups,
@@ -18,12 +16,10 @@ from pages import (
     settings,
     theme,
 )  # fmt: skip
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
+from plumbus.engine import Engine
 
 
-def register_all(engine: 'Engine') -> None:
+def register_all(engine: Engine) -> None:
     """Given the engine, put every page on NiceGUI's app."""
     theme.install()
     missing.register()

@@ -1,7 +1,5 @@
 """One backup: live while it runs, afterwards what came of it, its files and its log."""
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from pages.calls import ask, praise, told
@@ -16,14 +14,12 @@ from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, button, button_link, card
 from pages.widgets.when import When
 from pages.wording import TRIGGERS, count, duration, plural, size
+from plumbus.engine import Engine
 from plumbus.errors import NotFound
 from plumbus.model import Backup, Progress
 
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
-
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /backups/ID."""
 
     @ui.page('/backups/{backup_id}')

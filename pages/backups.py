@@ -1,6 +1,5 @@
 """The history of all backups, with filters that stand in the address."""
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -11,13 +10,11 @@ from pages.frame import View, frame
 from pages.widgets.history import Filters, history
 from pages.widgets.text import box
 from pages.wording import LOOKS
+from plumbus.engine import Engine
 from plumbus.model import Status
 
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
-
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /backups."""
 
     @ui.page('/backups')

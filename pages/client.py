@@ -1,7 +1,5 @@
 """One client: how to reach it, its jobs, its history; test, edit, delete."""
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from pages.calls import ask, told
@@ -13,13 +11,11 @@ from pages.widgets.history import Filters, history
 from pages.widgets.test_result import draw_test
 from pages.widgets.text import Text, box, button, button_link, card
 from pages.wording import plural, size
+from plumbus.engine import Engine
 from plumbus.model import Client, ConnectionTest
 
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
-
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /clients/ID."""
 
     @ui.page('/clients/{client_id}')
@@ -49,7 +45,7 @@ class ClientPage:
         with box('card flush', 'section'):
             with box('card-head'):
                 Text('Backups', tag='h2')
-            history(view, Filters(client_id=client.id))
+            history(view, Filters(client_id=client.id), whose='client')
 
     def _draw_head(self) -> None:
         with self._view.head:

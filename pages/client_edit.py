@@ -1,7 +1,5 @@
 """Changing a client, with a test before or after saving."""
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from pages.calls import ask, praise
@@ -9,13 +7,11 @@ from pages.client_form import ClientForm
 from pages.frame import View, frame
 from pages.missing import friendly, number_in
 from pages.widgets.text import box, button, button_link, card
+from plumbus.engine import Engine
 from plumbus.model import Client
 
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
-
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /clients/ID/edit."""
 
     @ui.page('/clients/{client_id}/edit')
@@ -32,7 +28,7 @@ class ClientEditor:
 
     def __init__(self, view: View, client: Client, others: list[Client]) -> None:
         self._view, self._client = view, client
-        with card(client.name, classes='stack'):
+        with card(client.name, classes='stack form-card'):
             self._form = ClientForm(view.engine, client, others)
             with box('actions end'):
                 button_link('Cancel', f'/clients/{client.id}')

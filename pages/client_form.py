@@ -1,16 +1,14 @@
 """The fields of a client: address, login, and the rarely needed rest. Used when adding and when editing one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nicegui import ui
 
 from pages.calls import ask, praise
 from pages.widgets.fields import Form
 from pages.widgets.text import Text, box, button
+from plumbus.engine import Engine
 from plumbus.model import Client
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 LOGINS = {
     'key': 'PLUMBUS’s own key (recommended)',
@@ -24,7 +22,7 @@ LOGINS = {
 class ClientForm:
     """Draws the fields; `fields` gives them by the engine's names, `password_once` the password that is not kept."""
 
-    def __init__(self, engine: 'Engine', client: Client | None, others: list[Client]) -> None:
+    def __init__(self, engine: Engine, client: Client | None, others: list[Client]) -> None:
         self._engine, self._client = engine, client
         self.form = Form()
         self._draw_address()
@@ -106,12 +104,15 @@ class ClientForm:
 
     def _draw_more(self, others: list[Client]) -> None:
         known = self._client
-        self.form.switch(
-            'use_sudo',
-            'Use sudo on the client, to read what only root may read',
-            bool(known and known.use_sudo),
-        )
-        Text('Needs a sudo rule without password for rsync; the test says how to get it.', 'sub small', 'p')
+        with box('stack tight'):
+            self.form.switch(
+                'use_sudo',
+                'Use sudo on the client, to read what only root may read',
+                bool(known and known.use_sudo),
+            )
+            Text(
+                'Needs a sudo rule without password for rsync; the test says how to get it.', 'sub small', 'p'
+            )
         jumps: dict[int | None, str] = {
             None: 'Directly',
             **{other.id: f'Through {other.name}' for other in others},

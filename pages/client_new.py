@@ -1,7 +1,7 @@
 """Adding a client in three steps: address and login, test and trust, a first job."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import ui
@@ -11,11 +11,9 @@ from pages.client_form import ClientForm
 from pages.frame import View, frame
 from pages.widgets.test_result import draw_test
 from pages.widgets.text import Text, box, button, button_link, card
+from plumbus.engine import Engine
 from plumbus.errors import ClientError
 from plumbus.model import Client, ConnectionTest
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 STEPS = ('Address and login', 'Test and trust', 'First job')
 WORTH_SAVING = {
@@ -30,7 +28,7 @@ WORTH_SAVING = {
 SUGGESTED = {'/etc', '/home'}
 
 
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /clients/new."""
 
     @ui.page('/clients/new')
@@ -45,7 +43,7 @@ class Wizard:
     def __init__(self, view: View, others: list[Client]) -> None:
         self._view = view
         self._steps = box('steps', 'ol')
-        self._panes = [card(STEPS[index], classes='stack') for index in range(len(STEPS))]
+        self._panes = [_pane(words) for words in STEPS]
         with self._panes[0]:
             self._form = ClientForm(view.engine, None, others)
             with box('actions end'):
@@ -123,6 +121,12 @@ class Wizard:
             FirstJob(client, found)
 
 
+def _pane(words: str) -> ui.element:
+    pane = card(classes='stack form-card')
+    pane.props['aria-label'] = words
+    return pane
+
+
 class FirstJob:
     """Tick boxes for what was found; the job editor does the rest."""
 
@@ -142,7 +146,7 @@ class FirstJob:
         ui.navigate.to(f'/jobs/new?{urlencode({"client": self._client.id, "path": paths}, doseq=True)}')
 
 
-async def worth_saving(engine: 'Engine', client: Client) -> list[str]:
+async def worth_saving(engine: Engine, client: Client) -> list[str]:
     """Given a client, return those well-known folders that it has and that can be read."""
     parents = ('/', '/var', '/var/lib/docker') if client.use_sudo else ('/', '/var')
     listings = await asyncio.gather(*[_folders(engine, client, parent) for parent in parents])
@@ -150,7 +154,7 @@ async def worth_saving(engine: 'Engine', client: Client) -> list[str]:
     return [path for path in WORTH_SAVING if path in there]
 
 
-async def _folders(engine: 'Engine', client: Client, path: str) -> list[str]:
+async def _folders(engine: Engine, client: Client, path: str) -> list[str]:
     try:
         files = await ask(engine.clients.browse, client.id, path)
     except ClientError:  # a folder that is not there is no suggestion

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from nicegui import ui
 
@@ -13,10 +12,8 @@ from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, chip, slice_of, text, to, when
 from pages.widgets.text import box, button_link
 from pages.wording import PAUSED, Look, plural
+from plumbus.engine import Engine
 from plumbus.model import Client, JobView, Page
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 NO_JOB = Look(tone='wa', icon='o_help_outline', word='no job')
 GRAVITY = ('failed', 'interrupted', 'warning', 'running', 'queued', 'cancelled', 'completed')
@@ -49,7 +46,7 @@ class Standing:
         return max((job.last_run for job in self.jobs if job.last_run), default=None)
 
 
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /clients."""
 
     @ui.page('/clients')

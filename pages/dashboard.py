@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nicegui import ui
 
@@ -18,10 +18,8 @@ from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, card, link, titled
 from pages.widgets.when import When
 from pages.wording import Look, count, day, exact, plural, size
+from plumbus.engine import Engine
 from plumbus.model import Backup, JobView
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 CHUNK, MOST = 500, 20_000
 SHOWN = 6
@@ -40,7 +38,7 @@ class Knowledge:
     jobs: list[JobView]
 
 
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /."""
 
     @ui.page('/')
@@ -49,7 +47,7 @@ def register(engine: 'Engine') -> None:
             Dashboard(view)
 
 
-def learn(engine: 'Engine') -> Knowledge:
+def learn(engine: Engine) -> Knowledge:
     """Given the engine, return what the dashboard shows. Blocking."""
     now = datetime.now(UTC)
     clients, jobs = list(engine.clients.all()), list(engine.jobs.all())
@@ -63,7 +61,7 @@ def learn(engine: 'Engine') -> Knowledge:
     )
 
 
-def _lately(engine: 'Engine', now: datetime) -> list[Backup]:
+def _lately(engine: Engine, now: datetime) -> list[Backup]:
     found: list[Backup] = []
     while len(found) < MOST:
         page = engine.backups.page(limit=CHUNK, offset=len(found))

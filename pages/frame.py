@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import TYPE_CHECKING
 
 from nicegui import ui
 
@@ -14,9 +13,7 @@ from pages.live import Batch, Feed
 from pages.running import RunningPill
 from pages.widgets.text import Text, box, button, icon_button
 from pages.widgets.when import keep_fresh
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
+from plumbus.engine import Engine
 
 Crumbs = Sequence[tuple[str, str]]
 NAVIGATION = (
@@ -37,7 +34,7 @@ THEMES: dict[theme.Theme, tuple[str, str]] = {
 class View:
     """What a page is given by its frame: the engine, the live feed, who looks, and the head to put buttons into."""
 
-    engine: 'Engine'
+    engine: Engine
     feed: Feed
     user: str
     head: ui.element
@@ -49,7 +46,7 @@ class View:
 
 
 @asynccontextmanager
-async def frame(engine: 'Engine', title: str, *, here: str, crumbs: Crumbs = ()) -> AsyncIterator[View]:
+async def frame(engine: Engine, title: str, *, here: str, crumbs: Crumbs = ()) -> AsyncIterator[View]:
     """Given the page's title and its place in the navigation, draw everything around it and yield the view."""
     user = current_user()
     chosen: theme.Theme = await ask(engine.accounts.theme, user)
@@ -77,7 +74,7 @@ def current_user() -> str:
 class ThemeSwitch:
     """Changes the theme of this page at once and remembers it for the user."""
 
-    def __init__(self, engine: 'Engine', user: str, chosen: theme.Theme, switch: ui.dark_mode) -> None:
+    def __init__(self, engine: Engine, user: str, chosen: theme.Theme, switch: ui.dark_mode) -> None:
         self._engine, self._user, self._chosen, self._switch = engine, user, chosen, switch
 
     def draw(self) -> None:
@@ -96,7 +93,7 @@ class ThemeSwitch:
             await ask(self._engine.accounts.set_theme, self._user, name)
 
 
-def _header(engine: 'Engine', feed: Feed, drawer: ui.left_drawer, themes: ThemeSwitch) -> None:
+def _header(engine: Engine, feed: Feed, drawer: ui.left_drawer, themes: ThemeSwitch) -> None:
     with ui.header().props('height-hint=60'):
         icon_button('o_menu', 'Menu', on_click=drawer.toggle).classes('phone-only')
         _brand()
@@ -127,7 +124,7 @@ def _user_menu() -> None:
                 button('Log out', icon='o_logout').props('type=submit')
 
 
-def _drawer(engine: 'Engine', feed: Feed, here: str) -> ui.left_drawer:
+def _drawer(engine: Engine, feed: Feed, here: str) -> ui.left_drawer:
     drawer = ui.left_drawer(top_corner=True, bottom_corner=True, bordered=True).props(
         'width=224 breakpoint=767'
     )
@@ -152,7 +149,7 @@ def _entry(words: str, target: str, icon: str, here: str) -> Text:
     return badge
 
 
-def _count(engine: 'Engine', feed: Feed, badges: dict[str, Text]) -> None:
+def _count(engine: Engine, feed: Feed, badges: dict[str, Text]) -> None:
     async def count() -> None:
         clients, jobs = await ask(engine.clients.all), await ask(engine.jobs.all)
         failing = sum(job.last_status in {'failed', 'interrupted'} for job in jobs)

@@ -1,7 +1,5 @@
 """One job: what it takes, when, how long it is kept, and its backups; run, edit, pause, delete."""
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from pages import keeping
@@ -16,14 +14,12 @@ from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, button, button_link, card, link
 from pages.widgets.when import When
 from pages.wording import PAUSED, plural, size
+from plumbus.engine import Engine
 from plumbus.errors import NotFound
 from plumbus.model import JobView
 
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
-
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /jobs/ID."""
 
     @ui.page('/jobs/{job_id}')
@@ -52,7 +48,7 @@ class JobPage:
         with box('card flush', 'section'):
             with box('card-head'):
                 Text('Backups', tag='h2')
-            history(view, Filters(job_id=job.id), names=False)
+            history(view, Filters(job_id=job.id), whose='job')
         self._draw()
         view.feed.on(self._happened)
 

@@ -1,6 +1,6 @@
 """Adding and changing a job: what, when, how long to keep, and the rarely needed rest folded away."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import Request
 from nicegui import ui
@@ -14,16 +14,14 @@ from pages.widgets.fields import Form
 from pages.widgets.retention import RetentionEditor
 from pages.widgets.schedule import ScheduleEditor
 from pages.widgets.text import Text, box, button, button_link, card
+from plumbus.engine import Engine
 from plumbus.model import Client, Job, Retention
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 STANDARD = Retention(keep_last=3, keep_daily=7, keep_weekly=5, keep_monthly=12, keep_yearly=2)
 NIGHTLY = '0 2 * * *'
 
 
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /jobs/new and /jobs/ID/edit."""
 
     @ui.page('/jobs/new')

@@ -1,7 +1,5 @@
 """The part of the job editor that says what to back up: the machine's files as a tree, paths by hand, excludes."""
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from pages.calls import ask
@@ -10,11 +8,9 @@ from pages.widgets.fields import field, named
 from pages.widgets.file_tree import FileTree
 from pages.widgets.text import Text, box, button, card
 from pages.wording import listed
+from plumbus.engine import Engine
 from plumbus.errors import InvalidInput
 from plumbus.model import Client, RemoteFile
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 PRESETS = {
     'Caches': ['.cache/', 'Cache/', 'CachedData/'],
@@ -28,7 +24,7 @@ PRESETS = {
 class JobFiles:
     """Keeps the tree, the list of paths and the selection behind both in step."""
 
-    def __init__(self, engine: 'Engine', selection: Selection) -> None:
+    def __init__(self, engine: Engine, selection: Selection) -> None:
         self._engine, self._selection = engine, selection
         self._client: Client | None = None
         self._tree: FileTree | None = None

@@ -1,7 +1,5 @@
 """The list of jobs: what is backed up from where, when, and how it went last time."""
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from pages.calls import ask, praise, told
@@ -11,13 +9,11 @@ from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, acts, chip, slice_of, text, to, when
 from pages.widgets.text import box, button_link
 from pages.wording import PAUSED, listed
+from plumbus.engine import Engine
 from plumbus.model import JobView, Page
 
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
-
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /jobs."""
 
     @ui.page('/jobs')

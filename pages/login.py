@@ -1,8 +1,5 @@
 """Login and first start: plain forms, so that password managers and pages without a socket work."""
 
-from ipaddress import ip_address
-from typing import TYPE_CHECKING
-
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
@@ -11,14 +8,12 @@ from pages import theme
 from pages.calls import ask
 from pages.widgets.fields import field, named
 from pages.widgets.text import Text, box, button
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
+from plumbus.engine import Engine
 
 FORGOTTEN = 'Forgotten? Run “python main.py set-password” on the server.'
 
 
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /login and /setup; the answers are taken by the API's own routes of the same names."""
 
     @ui.page('/login', title='Log in · PLUMBUS')
@@ -38,7 +33,7 @@ def register(engine: 'Engine') -> None:
             return RedirectResponse('/login', 303)
         with _door('Everyone needs a PLUMBUS', '/setup', request):
             Text('Choose the password of the user admin. Then you add your first client.', 'sub', 'p')
-            if not from_this_machine(request):
+            if not getattr(request.state, 'loopback', False):
                 _line(
                     'Code from the log', 'code', 'one-time-code', hint='PLUMBUS printed it when it started.'
                 )
@@ -46,14 +41,6 @@ def register(engine: 'Engine') -> None:
             _error(request, 'That did not work.', 'Check the code and choose a longer password.')
             button('Set the password', 'primary').props('type=submit')
         return None
-
-
-def from_this_machine(request: Request) -> bool:
-    """Given a request, return whether it comes from loopback, where no code is asked for."""
-    try:
-        return ip_address(request.client.host if request.client else '').is_loopback
-    except ValueError:
-        return False
 
 
 def local_target(wanted: str | None) -> str:

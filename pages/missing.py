@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
 from nicegui import Client, app, ui
@@ -11,10 +10,8 @@ from nicegui.page import page
 from pages import theme
 from pages.frame import frame
 from pages.widgets.text import Text, box, button_link
+from plumbus.engine import Engine
 from plumbus.errors import NotFound, PlumbusError
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 
 def number_in(text: str) -> int:
@@ -25,7 +22,7 @@ def number_in(text: str) -> int:
 
 
 @asynccontextmanager
-async def friendly(engine: 'Engine', here: str) -> AsyncIterator[None]:
+async def friendly(engine: Engine, here: str) -> AsyncIterator[None]:
     """Draw a page that says what is missing if the block around a page's first look-up raises NotFound."""
     try:
         yield

@@ -1,17 +1,13 @@
 """The pill in the header: how many backups run now; a click shows them live."""
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from pages.calls import ask, told
 from pages.live import Batch, Feed
 from pages.widgets.progress import RunningRow
 from pages.widgets.text import Text, box, link
+from plumbus.engine import Engine
 from plumbus.model import Backup, Status
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 MOST = 5
 
@@ -19,7 +15,7 @@ MOST = 5
 class RunningPill:
     """Counts what runs; its panel moves with the engine's events."""
 
-    def __init__(self, engine: 'Engine', feed: Feed) -> None:
+    def __init__(self, engine: Engine, feed: Feed) -> None:
         self._engine, self._feed = engine, feed
         self._rows: dict[int, RunningRow] = {}
 
@@ -59,7 +55,7 @@ class RunningPill:
                 link(f'and {len(backups) - MOST} more', '/backups?status=running')
 
 
-def under_way(engine: 'Engine') -> list[Backup]:
+def under_way(engine: Engine) -> list[Backup]:
     """Given the engine, return the backups that run and those that wait, in this order."""
     running = engine.backups.page(status='running', limit=100).items
     return [*running, *engine.backups.page(status='queued', limit=100).items]

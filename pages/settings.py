@@ -1,7 +1,5 @@
 """Settings: PLUMBUS's key, the password, the theme, and what PLUMBUS is."""
 
-from typing import TYPE_CHECKING
-
 from nicegui import ui
 
 from pages.calls import ask, praise
@@ -9,10 +7,8 @@ from pages.client_form import code_to_copy
 from pages.frame import View, frame
 from pages.widgets.fields import Form
 from pages.widgets.text import Text, box, button, card
+from plumbus.engine import Engine
 from plumbus.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 HOW_ITS_MADE = (
     'Everyone has a PLUMBUS in their home. First they take the dinglebop and smooth it out with a bunch of schleem. '
@@ -21,7 +17,7 @@ HOW_ITS_MADE = (
 )
 
 
-def register(engine: 'Engine') -> None:
+def register(engine: Engine) -> None:
     """Draw /settings."""
 
     @ui.page('/settings')

@@ -23,7 +23,10 @@ class FileTree:
     def __init__(self, browse: Browse, selection: Selection, on_change: Callable[[], None]) -> None:
         self._browse, self._selection, self._on_change = browse, selection, on_change
         self._nodes: dict[str, Node] = {}
-        self._tree = ui.tree([], on_expand=self._expanded).classes('tree').props('dense no-transition')
+        self._root: list[Node] = []
+        self._tree = (
+            ui.tree([], on_expand=self._expanded).classes('tree').props('dense no-transition no-connectors')
+        )
         self._tree.props['aria-label'] = 'Files and folders'
         self._tree.props['no-nodes-label'] = 'Loading …'
         self._tree.add_slot('default-header', HEADER)
@@ -33,8 +36,7 @@ class FileTree:
         """Load the root and what the selection needs to be seen; what was open stays open."""
         opened = [path for path in self._tree.props['expanded'] if path in self._nodes]
         self._nodes.clear()
-        self._tree.props['nodes'] = root = await self._children('/')
-        self._tree.props['no-nodes-label'] = 'This folder is empty.'
+        self._root = await self._children('/')
         above = {
             folder
             for path in [*self._selection.sources, *self._selection.holes]
@@ -44,15 +46,14 @@ class FileTree:
         for path in wanted:
             await self._open(path)
         self._tree.props['expanded'] = [path for path in wanted if path in self._nodes]
-        if root:
-            self.show()
+        self.show()
 
     def show(self) -> None:
         """Draw the tick boxes as the selection says."""
         for path, node in self._nodes.items():
             node['tick'] = self._selection.mark(path)
             node['note'] = 'left out' if self._selection.excluded(path) else node['remark']
-        self._tree.update()
+        self._tree.props['nodes'] = self._root  # props keep a copy
 
     async def _expanded(self, event: ValueChangeEventArguments[list[str]]) -> None:
         new = set(event.value) - set(event.previous_value or [])

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from pages.calls import ask
+from pages.frame import View
 from pages.live import Batch
 from pages.widgets.empty import empty
 from pages.widgets.listing import Column, Listing, Query, chip, text, to, when
 from pages.wording import TRIGGERS, count, duration, size
 from plumbus.model import Backup, Page
 
-if TYPE_CHECKING:
-    from pages.frame import View
+Whose = Literal['any', 'client', 'job']
 
 
 @dataclass(kw_only=True, slots=True)
@@ -31,8 +31,8 @@ class Filters:
         return any((self.client_id, self.job_id, self.status, self.search))
 
 
-def history(view: 'View', filters: Filters, *, names: bool = True) -> Listing[Backup]:
-    """Given filters, show the backups they let through, newest first; `names` off leaves out client and job."""
+def history(view: View, filters: Filters, *, whose: Whose = 'any') -> Listing[Backup]:
+    """Given filters, show the backups they let through, newest first; `whose` tells which names go without saying."""
 
     async def load(query: Query) -> Page[Backup]:
         return await ask(
@@ -45,7 +45,7 @@ def history(view: 'View', filters: Filters, *, names: bool = True) -> Listing[Ba
             offset=query.offset,
         )
 
-    listing = Listing(columns(view.zone, names), load, label='Backups', nothing=_nothing(filters))
+    listing = Listing(columns(view.zone, whose), load, label='Backups', nothing=_nothing(filters))
 
     async def happened(batch: Batch) -> None:
         if batch.touches('backup'):
@@ -55,11 +55,15 @@ def history(view: 'View', filters: Filters, *, names: bool = True) -> Listing[Ba
     return listing
 
 
-def columns(zone: tzinfo, names: bool) -> list[Column[Backup]]:
+def columns(zone: tzinfo, whose: Whose) -> list[Column[Backup]]:
     """Return the columns of the history."""
-    first = _named if names else _dated
     return [
-        Column(name='name', label='Backup', kind='main', cell=first),
+        Column(
+            name='name',
+            label='Backup',
+            kind='main',
+            cell=lambda b: to(_title(b, whose), f'/backups/{b.id}', _remark(b)),
+        ),
         Column(name='status', label='Status', kind='chip', cell=lambda b: chip(b.status)),
         Column(
             name='begun',
@@ -84,12 +88,13 @@ def columns(zone: tzinfo, names: bool) -> list[Column[Backup]]:
     ]
 
 
-def _named(backup: Backup) -> dict[str, object]:
-    return to(f'{backup.client_name} · {backup.job_name}', f'/backups/{backup.id}', _remark(backup))
-
-
-def _dated(backup: Backup) -> dict[str, object]:
-    return to(f'Backup {backup.id}', f'/backups/{backup.id}', _remark(backup))
+def _title(backup: Backup, whose: Whose) -> str:
+    titles = {
+        'any': f'{backup.client_name} · {backup.job_name}',
+        'client': backup.job_name,
+        'job': f'Backup {backup.id}',
+    }
+    return titles[whose]
 
 
 def _remark(backup: Backup) -> str:

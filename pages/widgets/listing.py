@@ -50,20 +50,19 @@ class Listing(Generic[Item]):
         load: Callable[[Query], Awaitable[Page[Item]]],
         *,
         label: str,
+        nothing: Callable[[], object],
         on_act: Callable[[str, int], Awaitable[None]] | None = None,
-        nothing: Callable[[], object] | None = None,
         sort: str | None = None,
     ) -> None:
         self._columns, self._load, self._nothing = columns, load, nothing
         self._query = Query(sort=sort)
         self._items: Sequence[Item] = []
         self._busy = self._again = False
-        self._waiting = skeleton()
-        self._table = self._draw(label)
-        self._empty = box()
-        self._table.visible = False
-        if on_act:
-            self._table.on('act', lambda event: on_act(event.args['act'], event.args['id']))
+        self._label, self._on_act = label, on_act
+        self._table: ui.table | None = None
+        self._area = box()
+        with self._area:
+            skeleton()
         ui.timer(0, self.reload, once=True)
         ui.timer(30, self._redraw)
 
@@ -92,32 +91,44 @@ class Listing(Generic[Item]):
             self._query.offset = 0
             page = await self._load(self._query)
         self._items = page.items
-        self._waiting.visible, self._table.visible = False, bool(page.total)
-        self._table.pagination = self._pagination(page.total)
-        self._redraw()
-        self._empty.clear()
-        if not page.total and self._nothing:
-            with self._empty:
+        if not page.total:
+            self._table = None
+            self._area.clear()
+            with self._area:
                 self._nothing()
+            return
+        # Only now, with the right figures: a browser sends the pagination that it began with back to us.
+        self._table = self._table or self._draw(page.total)
+        self._table.pagination = self._pagination(page.total)
+        self._table.props['hide-bottom'] = page.total <= PER_PAGE
+        self._redraw()
 
     def _redraw(self) -> None:
-        self._table.rows = [self._row(item) for item in self._items]
+        if self._table:
+            self._table.rows = [self._row(item) for item in self._items]
 
     def _row(self, item: Item) -> dict[str, Any]:
         return {'id': getattr(item, 'id', id(item)), **{c.name: c.cell(item) for c in self._columns}}
 
-    def _draw(self, label: str) -> ui.table:
+    def _draw(self, total: int) -> ui.table:
         columns = [self._column(column) for column in self._columns]
-        table = ui.table(columns=columns, rows=[], row_key='id', pagination=self._pagination(0)).classes(
-            'listing'
-        )
-        table.props['aria-label'] = label
+        self._area.clear()
+        with self._area:
+            table = ui.table(
+                columns=columns, rows=[], row_key='id', pagination=self._pagination(total)
+            ).classes('listing')
+        table.props['aria-label'] = self._label
         table.props(
             f':rows-per-page-options=[{PER_PAGE},50,100] flat binary-state-sort rows-per-page-label="Rows a page"'
         )
         table.add_slot('body', BODY)
         table.on('request', self._requested)
+        table.on('act', self._acted)
         return table
+
+    async def _acted(self, event: GenericEventArguments) -> None:
+        if self._on_act:
+            await self._on_act(event.args['act'], event.args['id'])
 
     def _column(self, column: Column[Item]) -> dict[str, Any]:
         align = 'right' if column.kind in {'number', 'acts'} else 'left'

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from nicegui import ui
 
@@ -12,10 +11,8 @@ from pages.schedule_form import MODES, WEEKDAY_NAMES, WEEKDAYS, Mode, cron_of, f
 from pages.widgets.choices import AnyOf, OneOf
 from pages.widgets.fields import Field, field, named, sentence
 from pages.widgets.text import Text, box
+from plumbus.engine import Engine
 from plumbus.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from plumbus.engine import Engine
 
 MANUAL = 'Runs only when you press “Run now”'
 
@@ -23,7 +20,7 @@ MANUAL = 'Runs only when you press “Run now”'
 class ScheduleEditor:
     """`cron` is what stands in it. `timezone` is read from the form's own field when the preview is made."""
 
-    def __init__(self, engine: 'Engine', cron: str | None) -> None:
+    def __init__(self, engine: Engine, cron: str | None) -> None:
         self._engine, self._form = engine, form_of(cron)
         self._asked = 0
         self.timezone: str | None = None

@@ -1,23 +1,21 @@
 """The files of a snapshot, folder by folder, paged by the server."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nicegui import ui
 
 from pages.calls import ask, told
+from pages.frame import View
 from pages.widgets.listing import Cell, Column, Listing, Query, text, when
 from pages.widgets.text import Text, box
 from pages.wording import NONE, size
 from plumbus.model import Page
 
-if TYPE_CHECKING:
-    from pages.frame import View
-
 
 class SnapshotBrowser:
     """Breadcrumbs above a table; the act «open» of a folder's row goes into it."""
 
-    def __init__(self, view: 'View', backup_id: int) -> None:
+    def __init__(self, view: View, backup_id: int) -> None:
         self._view, self._backup_id, self._path = view, backup_id, '/'
         self._shown: list[Any] = []
         with box('card flush', 'section'):

@@ -100,7 +100,7 @@ def _numbers(dice: random.Random, size: int) -> dict[str, Any]:
     return {
         'size_bytes': size, 'transferred_bytes': size // 40, 'disk_bytes': size // 38, 'file_count': dice.randint(900, 90_000),
         'new_files': dice.randint(0, 600), 'changed_files': dice.randint(0, 90), 'deleted_files': dice.randint(0, 9),
-        'exit_code': 0,
+        'exit_code': 0, 'backup_path': 'backups/sample',
     }  # fmt: skip
 
 

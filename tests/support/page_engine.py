@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -66,7 +66,7 @@ class PageEngine:
         """Publish progress and a line of log of one running backup."""
         assert backup.progress is not None
         total = backup.progress.bytes_total or 0
-        step = {'percent': percent, 'bytes': int(total * percent / 100), 'eta_s': (100 - percent) * 0.73}
+        step = {'rate_bps': 30e6 + (backup.id * 7 + percent * 13) % 17 * 1e6, 'percent': percent, 'bytes': int(total * percent / 100), 'eta_s': (100 - percent) * 0.73}
         backup.progress = Progress(**{**backup.progress.model_dump(), **step})
         self.events.publish(Progressed(kind='backup', run_id=backup.id, progress=backup.progress))
         self.events.publish(
@@ -243,10 +243,10 @@ class Backups:
 
     def page(self, client_id: int | None = None, job_id: int | None = None, status: str | None = None, search: str = '',
              limit: int = 100, offset: int = 0) -> Page[Backup]:  # fmt: skip
-        wanted: Callable[[Backup], bool] = lambda b: (
-            client_id in {None, b.client_id} and job_id in {None, b.job_id} and status in {None, '', b.status.value}
-            and search.lower() in f'{b.client_name} {b.job_name}'.lower()
-        )  # fmt: skip
+        def wanted(b: Backup) -> bool:
+            known = client_id in {None, b.client_id} and job_id in {None, b.job_id} and status in {None, '', b.status.value}
+            return known and search.lower() in f'{b.client_name} {b.job_name}'.lower()
+
         chosen = [b for b in reversed(self._engine.backup_list) if wanted(b)]
         return Page(items=chosen[offset : offset + limit], total=len(chosen))
 
@@ -285,7 +285,7 @@ class Backups:
         if path not in FOLDERS and path != '/home/ada':
             raise NotFound(f'There is no {path} in this snapshot.')
         files = [
-            SimpleNamespace(name=n, path=f'{path.rstrip("/")}/{n}', size=18_200, modified='2026-11-16T21:14:00+00:00', is_dir=n not in FILES,
+            SimpleNamespace(name=n, path=f'{path.rstrip("/")}/{n}', size=18_200, modified=page_data.now() - timedelta(days=3), is_dir=n not in FILES,
                             is_link=False, target=None, mode='drwxr-xr-x', owner='pi', group='pi')
             for n in FOLDERS.get(path, [])
         ]  # fmt: skip
