@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON_HERE := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test unit e2e check format lock image clean
+.PHONY: help setup run demo test unit e2e check format lock docs image clean
 
 help: ## Show this list
 	@echo 'PLUMBUS: make TARGET'
@@ -43,6 +43,9 @@ format: ## Format the code and mend what the linter can
 lock: ## Take up newer dependencies: write both lock files anew
 	@scripts/setup.sh test
 	@scripts/lock.sh
+
+docs: setup ## Write the table of causes in docs/troubleshooting.md anew
+	@$(PYTHON_HERE) -m scripts.troubleshooting
 
 image: ## Build the container image plumbus:local
 	@docker build --tag plumbus:local .

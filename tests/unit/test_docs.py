@@ -10,6 +10,7 @@ from plumbus.api.application import create_api
 from plumbus.api.security import Gate
 from plumbus.config import Settings
 from plumbus.engine import Engine
+from scripts import troubleshooting
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN_SETTINGS = (
@@ -79,6 +80,11 @@ def test_it_documents_every_route_of_the_api_and_no_other(tmp_path: Path) -> Non
     assert documented == routes - pages
 
 
+def test_the_table_of_causes_is_the_one_that_is_used() -> None:
+    text = troubleshooting.DOCUMENT.read_text(encoding='utf-8')
+    assert text == troubleshooting.with_table(text), 'docs/troubleshooting.md is out of date: make docs'
+
+
 def test_it_documents_the_make_targets_it_has() -> None:
     targets = set(
         re.findall(r'^([a-z0-9-]+):.*## ', (ROOT / 'Makefile').read_text(encoding='utf-8'), re.MULTILINE)
@@ -88,10 +94,21 @@ def test_it_documents_the_make_targets_it_has() -> None:
         assert used <= targets, f'{document.name} names {used - targets}'
 
 
+def anchors(document: Path) -> set[str]:
+    """Return the places in a document that a link can lead to, as GitHub names them."""
+    titles = re.findall(r'^#+ (.*)$', document.read_text(encoding='utf-8'), re.MULTILINE)
+    return {re.sub(r'[^a-z0-9 _-]', '', title.lower()).replace(' ', '-') for title in titles}
+
+
 def test_every_link_between_documents_leads_somewhere() -> None:
     for document in DOCUMENTS:
-        for link in re.findall(r'\]\(([^)#\s]+)[^)]*\)', document.read_text(encoding='utf-8')):
-            assert '://' in link or (document.parent / link).exists(), f'{document.name} links to {link}'
+        for link in re.findall(r'\]\(([^)\s]+)\)', document.read_text(encoding='utf-8')):
+            path, _, anchor = link.partition('#')
+            target = document.parent / path if path else document
+            assert '://' in link or target.exists(), f'{document.name} links to {link}'
+            assert not anchor or '://' in link or anchor in anchors(target), (
+                f'{document.name} links to {link}'
+            )
 
 
 def test_the_locks_hold_hashes_and_no_address() -> None:
