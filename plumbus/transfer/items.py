@@ -67,7 +67,9 @@ class Item:
     @property
     def kind(self) -> Kind:
         """What lies there; 'special' is a FIFO or a socket. Of a deleted item only folders are told from the rest."""
-        return KINDS.get(self.change[1], 'folder' if self.extra == b'/' else 'file')
+        if self.is_deleted:
+            return 'folder' if self.extra else 'file'
+        return KINDS[self.change[1]]
 
     @property
     def is_dir(self) -> bool:
