@@ -48,10 +48,10 @@ def assert_problem(answer: Response, status: int) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize(('method', 'path'), ROUTES)
-async def test_it_serves_nothing_to_strangers(stranger: AsyncClient, method: str, path: str) -> None:
-    told = assert_problem(await stranger.request(method, path), 401)
-    assert 'Authorization: Bearer' in told['error']
+async def test_it_serves_nothing_to_strangers(stranger: AsyncClient) -> None:
+    for method, path in ROUTES:
+        told = assert_problem(await stranger.request(method, path), 401)
+        assert 'Authorization: Bearer' in told['error']
 
 
 @pytest.mark.parametrize(
@@ -81,39 +81,47 @@ async def test_version_and_health_are_open(stranger: AsyncClient, path: str) -> 
     assert (await stranger.get(path)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    'path', ['/api/', '/api/nothing', '/api/clients/', '/api/clients/1/nothing', '/api//clients', '/api/docs/nothing', '/api/docs/assets/no.js']
-)  # fmt: skip
-@pytest.mark.parametrize('method', ['GET', 'POST', 'DELETE'])
-async def test_unknown_paths_answer_json(api: AsyncClient, method: str, path: str) -> None:
-    answer = await api.request(method, path)
-    assert_problem(answer, 405 if 'assets' in path and method != 'GET' else 404)
+async def test_unknown_paths_answer_json(api: AsyncClient) -> None:
+    for path in (
+        '/api/',
+        '/api/nothing',
+        '/api/clients/',
+        '/api/clients/1/nothing',
+        '/api//clients',
+        '/api/docs/nothing',
+    ):
+        for method in METHODS:
+            assert_problem(await api.request(method, path), 404)
+    assert_problem(await api.get('/api/docs/assets/no.js'), 404)
+    assert_problem(await api.post('/api/docs/assets/no.js'), 405)
 
 
-@pytest.mark.parametrize('path', sorted({path for _, path in ROUTES + OPEN_ROUTES}))
-async def test_wrong_methods_answer_json_and_tell_the_right_ones(api: AsyncClient, path: str) -> None:
-    right = {method for method, known in ROUTES + OPEN_ROUTES if known == path}
-    for method in sorted(set(METHODS) - right):
-        answer = await api.request(method, path)
-        told = assert_problem(answer, 405)
-        assert set(answer.headers['allow'].split(', ')) == right
-        assert all(name in told['error'] for name in right)
+async def test_wrong_methods_answer_json_and_tell_the_right_ones(api: AsyncClient) -> None:
+    for path in {path for _, path in ROUTES + OPEN_ROUTES}:
+        right = {method for method, known in ROUTES + OPEN_ROUTES if known == path}
+        for method in set(METHODS) - right:
+            answer = await api.request(method, path)
+            told = assert_problem(answer, 405)
+            assert set(answer.headers['allow'].split(', ')) == right
+            assert all(name in told['error'] for name in right)
 
 
 @pytest.mark.parametrize('noun', ['clients', 'jobs', 'backups', 'restores'])
-@pytest.mark.parametrize(
-    'number', ['0', '-1', '7', '999999999999999999999999', 'x', '1.5', '%00', '١', '1' * 5000]
-)
-async def test_what_does_not_exist_is_404(api: AsyncClient, noun: str, number: str) -> None:
-    assert_problem(await api.get(f'/api/{noun}/{number}'), 404)
+async def test_what_does_not_exist_is_404(api: AsyncClient, noun: str) -> None:
+    for number in ('0', '-1', '7', '9' * 24, 'x', '1.5', '%00', '١', '1' * 5000):
+        assert_problem(await api.get(f'/api/{noun}/{number}'), 404)
+
+
+MALFORMED = (
+    b'{', b'nonsense', b'[]', b'"text"', b'null', b'1', b'{"name": "\xff"}', b'{"name": NaN}', b'[' * 50_000, b'{"a": "\\ud800"}',
+)  # fmt: skip
 
 
 @pytest.mark.parametrize('path', ['/api/clients', '/api/jobs', '/api/schedule/preview'])
-@pytest.mark.parametrize(
-    'body', [b'{', b'nonsense', b'[]', b'"text"', b'null', b'1', b'{"name": "\xff"}', b'{"name": NaN}', b'[' * 50_000, b'{"a": "\\ud800"}']
-)  # fmt: skip
-async def test_a_malformed_body_is_400(api: AsyncClient, path: str, body: bytes) -> None:
-    assert_problem(await api.post(path, content=body, headers={'Content-Type': 'application/json'}), 400)
+async def test_a_malformed_body_is_400(api: AsyncClient, path: str) -> None:
+    for body in MALFORMED:
+        answer = await api.post(path, content=body, headers={'Content-Type': 'application/json'})
+        assert_problem(answer, 400)
 
 
 @pytest.mark.parametrize(
