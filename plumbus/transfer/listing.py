@@ -86,8 +86,9 @@ def path_bytes(path: str) -> bytes:
 
 
 def _arguments(session: SshSession, sudo: bool) -> list[str]:
+    # Without --fake-super an rsync that is not root prints no group that it could not set; nothing is written here.
     return [
-        'rsync', '--dry-run', '--dirs', '-lptgoD', '--numeric-ids', '--no-h', '--outbuf=L', f'--timeout={IDLE_TIMEOUT_S}',
+        'rsync', '--dry-run', '--dirs', '-lptgoD', '--numeric-ids', '--fake-super', '--no-h', '--outbuf=L', f'--timeout={IDLE_TIMEOUT_S}',
         f'--out-format={OUT_FORMAT}', '--from0', '--files-from=-', '-e', session.rsync_shell,
         *(['--rsync-path=sudo -n rsync'] if sudo else []), f'{session.alias}:/', f'{session.empty}/',
     ]  # fmt: skip

@@ -205,7 +205,7 @@ def test_it_stops_at_a_folder_without_end(
 def test_it_stops_when_cancelled_or_when_nothing_comes(
     sshd: Sshd, stranger: Target, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sshd.authorize(keys.public_key, command='sleep 60')
+    sshd.authorize(keys.public_key, command='exec sleep 20')
     cancellation = Cancellation()
     began = time.monotonic()
     with session(stranger, keys, cancellation) as connection:

@@ -100,8 +100,10 @@ class Sshd:
         self._end()
         if IS_ROOT and self.user:
             _sudoers(self.user).unlink(missing_ok=True)
-            _retried(['userdel', '-f', self.user])
-        shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(KeyError):  # it was not made
+                _kill_all(self.ids[0])
+                _retried(['userdel', '-f', self.user])
+        _remove(self.folder)
 
     @property
     def host_key_line(self) -> str:
@@ -267,6 +269,23 @@ def _descendants(pid: int) -> list[int]:
     except OSError:
         return []
     return children + [below for child in children for below in _descendants(child)]
+
+
+def _kill_all(uid: int) -> None:
+    """End what a throw-away user left running; the next one may get the same uid."""
+    for process in Path('/proc').glob('[0-9]*'):
+        with contextlib.suppress(OSError):
+            if process.stat().st_uid == uid:
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _remove(folder: Path) -> None:
+    """Given a tree, remove it with its read-only folders, which only root may empty as they are."""
+    for parent, folders, _ in os.walk(folder):
+        for path in (Path(parent, name) for name in folders):
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sudoers(user: str) -> Path:
