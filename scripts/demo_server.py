@@ -138,10 +138,8 @@ def own_folder() -> Iterator[None]:
 
 def compared(source: Path, copy: Path) -> list[str]:
     """Given a tree and its copy, return where rsync sees a difference, in bytes, times, modes, owners or attributes."""
-    # Without root PLUMBUS keeps owners and special files in an extended attribute; -M tells the side of the copy.
-    fake = [] if os.getuid() == 0 else ['-M--fake-super']
     done = subprocess.run(
-        ['rsync', '-aHAXnc', '--delete', '--itemize-changes', *fake, f'{source}/', f'{copy}/'],
+        ['rsync', '-aHAXnc', '--delete', '--itemize-changes', f'{source}/', f'{copy}/'],
         capture_output=True, check=False, timeout=300,
     )  # fmt: skip
     output = (done.stdout + done.stderr).decode(errors='replace').splitlines()
