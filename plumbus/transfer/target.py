@@ -61,12 +61,21 @@ class Target:
         """Return the file of the private key to log in with. Raise ClientError if it cannot be read."""
         path = Path(self.key_path) if self.key_path else keys.identity_path
         if not path.is_file() or not os.access(path, os.R_OK):
-            raise ClientError(
-                f'The private key {path.name} on the PLUMBUS server is missing or cannot be read.',
-                "Correct the client's key path, or the mode and owner of that file.",
-                'key_file',
+            raise _key_file_error(
+                path, 'is missing or cannot be read', "Correct the client's key path, or its mode and owner."
+            )
+        found = path.stat()
+        if (
+            found.st_uid == os.getuid() and found.st_mode & 0o077
+        ):  # ssh itself looks at its own files only, too
+            raise _key_file_error(
+                path, 'can be read by other users, and ssh refuses to use it', 'Make it private: chmod 600.'
             )
         return path
+
+
+def _key_file_error(path: Path, what: str, remedy: str) -> ClientError:
+    return ClientError(f'The private key {path.name} on the PLUMBUS server {what}.', remedy, 'key_file')
 
 
 def require_password(target: Target) -> str:

@@ -127,6 +127,7 @@ def test_it_logs_in_with_a_key_of_the_client(
         sshd.authorize(key.public_key().public_bytes(encoding, openssh).decode())
         text = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
         assert probe(replace(stranger, private_key=text.replace('\n', '\r\n')), keys).status == 'trusted'
+        (tmp_path / 'key').touch(0o600)
         (tmp_path / 'key').write_text(text)
         assert probe(replace(stranger, key_path=str(tmp_path / 'key')), keys).status == 'trusted'
 
@@ -136,11 +137,14 @@ def test_it_tells_useless_keys_apart(stranger: Target, keys: Keys, tmp_path: Pat
     locked = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.BestAvailableEncryption(b'pass')
     )  # fmt: skip
+    (tmp_path / 'open').touch(0o644)
     missing = failure(replace(stranger, key_path=tmp_path / 'nothing'), keys)
+    public = failure(replace(stranger, key_path=str(tmp_path / 'open')), keys)
     damaged = failure(replace(stranger, private_key='-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n'), keys)
     encrypted = failure(replace(stranger, private_key=locked.decode()), keys)
-    assert {error.cause for error in (missing, damaged, encrypted)} == {'key_file'}
+    assert {error.cause for error in (missing, public, damaged, encrypted)} == {'key_file'}
     assert 'missing' in missing.message
+    assert 'chmod 600' in public.remedy
     assert 'damaged' in damaged.message
     assert 'passphrase' in encrypted.message
 
