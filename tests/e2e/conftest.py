@@ -22,7 +22,8 @@ from tests.support.sshd import Sshd
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = 'grumbo-and-fleeb-juice'
-CHROMIUM = shutil.which('chromium') or '/usr/bin/chromium'
+BROWSERS = ('chromium', 'google-chrome', 'chromium-browser')  # as in scripts/setup.sh; without one it is Playwright's own
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 ARGUMENTS = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
