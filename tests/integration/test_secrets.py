@@ -73,4 +73,3 @@ def files_that_hold(secret: str, folder: Path) -> list[Path]:
     """Every file below the data dir with the secret in it, as it is or as JSON writes it."""
     pattern = re.compile(b'|'.join(re.escape(form.encode()) for form in (secret, secret.replace('"', '\\"'))))
     return [path for path in folder.rglob('*') if path.is_file() and pattern.search(path.read_bytes())]
-
