@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 
 from plumbus.api.answers import Answer, flat, listed
 from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, WaitSeconds, in_thread
-from plumbus.api.listening import ended, followed
+from plumbus.api.listening import Listener, ended, followed
 from plumbus.api.schemas import ChangedBackup, Done, SnapshotFolder, StartedRestore, body, problems
 from plumbus.model import Backup, Restore, Status
 
@@ -89,14 +89,21 @@ async def _existing(engine: Door, backup_id: int) -> Backup:
     return await in_thread(engine.backups.get, backup_id)
 
 
+async def _listener(streams: Live, backup: Annotated[Backup, Depends(_existing)]) -> AsyncIterator[Listener]:
+    with streams.listen('backup', backup.id) as listener:
+        yield listener  # until the answer has ended, or whoever read it has gone
+
+
 @router.get('/{backup_id}/events', response_class=EventSourceResponse, responses=problems(404))
 async def stream_events(
-    engine: Door, streams: Live, backup: Annotated[Backup, Depends(_existing)]
+    engine: Door,
+    backup: Annotated[Backup, Depends(_existing)],
+    listener: Annotated[Listener, Depends(_listener)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Send `status` (all of the backup), `log` (lines) and `progress` as they come, until it ended."""
     fetch = partial(in_thread, engine.backups.get, backup.id)
     tail = partial(in_thread, engine.backups.log_tail, backup.id, TAIL_LINES)
-    async for event in followed(streams, 'backup', backup, fetch, tail):
+    async for event in followed(listener, backup, fetch, tail):
         yield event
 
 

@@ -27,6 +27,7 @@ class Listener:
         self._run_id = run_id
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue(LONGEST_QUEUE)
+        self.closed = False
 
     def hear(self, event: Event) -> None:
         """Given an event in any thread, queue it if it is about this run."""
@@ -35,8 +36,9 @@ class Listener:
             with suppress(RuntimeError):  # the loop has ended in the meantime
                 self._loop.call_soon_threadsafe(self._put, event)
 
-    def wake(self) -> None:
-        """Let `news` return at once."""
+    def close(self) -> None:
+        """Let `news` return at once; nothing more is of interest."""
+        self.closed = True
         self._put(None)
 
     async def news(self, seconds: float) -> list[Event]:
@@ -63,7 +65,7 @@ class Streams:
     def __init__(self, events: EventBus) -> None:
         self._events = events
         self._listeners: set[Listener] = set()
-        self.closed = False
+        self._closed = False
 
     @contextmanager
     def listen(self, kind: RunKind, run_id: int) -> Iterator[Listener]:
@@ -71,6 +73,8 @@ class Streams:
         listener = Listener(kind, run_id)
         unsubscribe = self._events.subscribe(listener.hear)
         self._listeners.add(listener)
+        if self._closed:
+            listener.close()
         try:
             yield listener
         finally:
@@ -79,9 +83,9 @@ class Streams:
 
     def close(self) -> None:
         """End every stream and every wait. Call it on the event loop."""
-        self.closed = True
+        self._closed = True
         for listener in self._listeners:
-            listener.wake()
+            listener.close()
 
 
 async def ended(
@@ -100,7 +104,7 @@ async def ended(
     deadline = time.monotonic() + seconds
     with streams.listen(kind, run.id) as listener:
         run = await fetch()
-        while not run.status.finished and not streams.closed:
+        while not run.status.finished and not listener.closed:
             left = deadline - time.monotonic()
             if left <= 0 or await gone():
                 break
@@ -110,20 +114,19 @@ async def ended(
 
 
 async def followed(
-    streams: Streams,
-    kind: RunKind,
-    run: AnyRun,
-    fetch: Fetch[AnyRun],
-    tail: Callable[[], Awaitable[list[str]]],
+    listener: Listener, run: AnyRun, fetch: Fetch[AnyRun], tail: Callable[[], Awaitable[list[str]]]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Given a run, yield its state, the end of its log so far, then what happens, until it ended."""
-    with streams.listen(kind, run.id) as listener, suppress(NotFound):
+    """Given a listener to a run, yield its state, the end of its log so far, then what happens, until it ended.
+
+    Holds nothing that needs an end: a generator that nobody reads any more is dropped, not closed.
+    """
+    with suppress(NotFound):
         run = await fetch()
         yield _event('status', run)
         known = await tail()
         if known:
             yield _event('log', {'lines': known})
-        while not run.status.finished and not streams.closed:
+        while not run.status.finished and not listener.closed:
             news, before = await listener.news(CHECK_AGAIN_S), run
             if _may_have_changed(news):
                 run = await fetch()

@@ -1,13 +1,26 @@
 """Backups over the API: listed, watched, noted, cancelled, looked into."""
 
+import asyncio
 import json
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from httpx import AsyncClient
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 
+from plumbus.api.application import create_api
+from plumbus.api.security import Gate
 from plumbus.errors import TransferFailed
 from plumbus.model import Status
 from tests.contract.test_api_access import assert_problem
@@ -37,6 +50,37 @@ async def running_id(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> i
     started = int((await api.post(f'/api/jobs/{job_id}/run')).json()['backup_id'])
     assert engine.halfway.wait(TIMEOUT_S)
     return started
+
+
+@contextmanager
+def served(engine: ScriptedEngine) -> Iterator[str]:
+    """Serve the API as NiceGUI does: by uvicorn, behind layers that pass every answer on in pieces."""
+
+    class Passing(BaseHTTPMiddleware):
+        async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+            return await call_next(request)
+
+    app = Starlette(middleware=[Middleware(Passing), Middleware(GZipMiddleware), Middleware(Passing)])
+    app.mount('/', create_api(engine, Gate(engine)))
+    server = uvicorn.Server(uvicorn.Config(app, host='127.0.0.1', port=0, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + TIMEOUT_S
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield f'http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}'
+    finally:
+        server.should_exit = True
+        thread.join(TIMEOUT_S)
+
+
+def nobody_listens(engine: ScriptedEngine) -> bool:
+    """Return whether all listeners leave in time."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while engine.events.listener_count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return engine.events.listener_count == 0
 
 
 def parsed(stream: str) -> list[tuple[str, Any]]:
@@ -173,6 +217,19 @@ class TestEvents:
         events = parsed((await api.get(f'/api/backups/{backup_id}/events')).text)
         assert [name for name, _ in events] == ['status', 'log']
         assert events[0][1]['status'] == 'completed'
+
+    async def test_nobody_listens_any_more_when_the_reader_has_gone(
+        self, engine: ScriptedEngine, api: AsyncClient, running_id: int
+    ) -> None:
+        with served(engine) as url:
+            async with (
+                AsyncClient(base_url=url, headers=dict(api.headers), trust_env=False) as reader,
+                reader.stream('GET', f'/api/backups/{running_id}/events') as stream,
+            ):
+                assert (await anext(stream.aiter_lines())).startswith('event: status')
+                assert engine.events.listener_count == 1
+            assert await asyncio.to_thread(nobody_listens, engine)
+            engine.release.set()
 
     async def test_it_ends_with_the_backup_that_is_deleted(
         self, api: AsyncClient, engine: ScriptedEngine, running_id: int
