@@ -60,6 +60,11 @@ class ClientError(PlumbusError):
         super().__init__(message, remedy)
         self.cause = cause
 
+    @property
+    def transient(self) -> bool:
+        """Whether the same attempt may succeed a little later."""
+        return self.cause in {'timeout', 'refused', 'network_unreachable', 'unreachable', 'connection_lost'}
+
 
 class HostKeyChanged(ClientError):
     """The machine answers with `fingerprint` instead of the pinned one."""

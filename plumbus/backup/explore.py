@@ -11,13 +11,14 @@ from pydantic import BaseModel
 from plumbus.backup.manifest import Entry, read_manifest
 from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.tree import Tree, relative_parts
-from plumbus.errors import NotFound
+from plumbus.errors import InvalidInput, NotFound
+from plumbus.transfer.names import name_text, path_bytes, path_text
 
 KIND_BITS = {'d': stat.S_IFDIR, 'L': stat.S_IFLNK, 'D': stat.S_IFBLK, 'S': stat.S_IFIFO}
 
 
 class SnapshotFile(BaseModel):
-    """One entry of a snapshot. `path` starts with a slash; `mode` as ls shows it; names that are not UTF-8 hold U+FFFD."""
+    """One entry of a snapshot. `path` starts with a slash; `mode` as ls shows it."""
 
     name: str
     path: str
@@ -67,7 +68,7 @@ def list_files(
     `recursive` lists all below it in the manifest's order, `search` what below it matches a pattern like '*.conf' (or
     holds the text, if it has no wildcard). Raise NotFound if there is no such folder, or a link on the way to it.
     """
-    folder = b'/'.join(relative_parts(encode_path(path)))
+    folder = b'/'.join(relative_parts(tree_path(path)))
     with Tree(snapshot.tree) as tree:
         if tree.kind(folder) != 'd':
             raise NotFound(f'There is no folder {path} in this backup.')
@@ -75,20 +76,15 @@ def list_files(
     if not (recursive or search):
         found.sort(key=lambda one: (not stat.S_ISDIR(one.mode), _name(one.path).lower(), one.path))
     page = found[offset : offset + limit]
-    return FileList('/' + decode(folder), [_shown(one) for one in page], len(found))
+    return FileList(path_text(b'/' + folder), [_shown(one) for one in page], len(found))
 
 
-def encode_path(path: str) -> bytes:
-    """Given a path as a user sent it, return its bytes. Raise NotFound for what cannot be a path."""
+def tree_path(path: str) -> bytes:
+    """Given a path as a user sent it, return its bytes. Raise NotFound for what cannot be a path in a snapshot."""
     try:
-        return path.encode('utf-8', 'surrogateescape')
-    except UnicodeEncodeError:
+        return path_bytes('/' + path.lstrip('/'))
+    except InvalidInput:
         raise NotFound('There is no such file in the snapshot.') from None
-
-
-def decode(path: bytes) -> str:
-    """Given a path's bytes, return text that any answer and page can hold."""
-    return path.decode('utf-8', 'replace')
 
 
 def _children(tree: Tree, folder: bytes) -> Iterator[Facts]:
@@ -104,7 +100,7 @@ def _below(snapshot: Snapshot, folder: bytes, search: str) -> Iterator[Facts]:
     matches = _matcher(search)
     prefix = folder + b'/' if folder else b''
     for entry in read_manifest(snapshot.manifest):
-        if entry.path.startswith(prefix) and entry.path != b'.' and matches(decode(_name(entry.path))):
+        if entry.path.startswith(prefix) and entry.path != b'.' and matches(name_text(_name(entry.path))):
             yield _facts(entry)
 
 
@@ -126,13 +122,13 @@ def _facts(entry: Entry) -> Facts:
 def _shown(facts: Facts) -> SnapshotFile:
     is_dir = stat.S_ISDIR(facts.mode)
     return SnapshotFile(
-        name=decode(_name(facts.path)),
-        path='/' + decode(facts.path),
+        name=name_text(_name(facts.path)),
+        path=path_text(b'/' + facts.path),
         size=0 if is_dir else facts.size,
         modified=datetime.fromtimestamp(facts.mtime, UTC),
         is_dir=is_dir,
         is_link=stat.S_ISLNK(facts.mode),
-        target=None if facts.target is None else decode(facts.target),
+        target=None if facts.target is None else name_text(facts.target),
         mode=stat.filemode(facts.mode),
         owner=str(facts.uid),
         group=str(facts.gid),

@@ -20,6 +20,7 @@ from plumbus.cancellation import Cancellation
 from plumbus.errors import TransferFailed
 from plumbus.transfer import process, rsync
 from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.names import path_bytes
 from plumbus.transfer.outcome import Stage
 from plumbus.transfer.process import Outcome
 from plumbus.transfer.ssh import SshSession
@@ -86,7 +87,11 @@ class Pull:
 
             reader = OutputReader(take, self.reporter.show_transfer)
             arguments = rsync.fetch_all_arguments(
-                self.options, self.session.rsync_shell, self.session.alias, self.sources, self.workspace.tree
+                self.options,
+                self.session.rsync_shell,
+                self.session.alias,
+                self._sources(),
+                self.workspace.tree,
             )
             self._transfer(arguments, reader)
         self.pulled.tally = fetched
@@ -127,7 +132,7 @@ class Pull:
             self.reporter.found(seen, readable(items[-1].path) if items else None)
 
         arguments = rsync.scan_arguments(
-            self.options, self.session.rsync_shell, self.session.alias, self.sources, against
+            self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
         )
         outcome = self._run(arguments, OutputReader(take, show))
         self._accept(outcome, 'scan')
@@ -196,6 +201,9 @@ class Pull:
     def _finish_links(self) -> None:
         if self.linked:
             share_checksums(self.workspace.manifest)
+
+    def _sources(self) -> list[bytes]:
+        return [path_bytes(path) for path in self.sources]
 
     def _count_stored(self, entry: Entry) -> None:
         self.linked = self.linked or (entry.linked and entry.checksum is None)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from plumbus.backup.execution import IDLE_TIMEOUT_S, Execution, judged
-from plumbus.backup.explore import decode, encode_path
+from plumbus.backup.explore import tree_path
 from plumbus.backup.listing import OutputReader
 from plumbus.backup.reporting import Reporter, show_errors
 from plumbus.backup.snapshots import Snapshot, Snapshots
@@ -16,6 +16,7 @@ from plumbus.model import Backup, Client, Restore, Status
 from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
 from plumbus.transfer.items import Item
+from plumbus.transfer.names import path_text
 from plumbus.transfer.ssh import SshSession, session
 
 MAX_CHANGES = 10_000
@@ -90,7 +91,7 @@ class Push:
                 self.connection.rsync_shell,
                 self.connection.alias,
                 self.snapshot.tree,
-                paths=[encode_path(path) for path in paths],
+                paths=[tree_path(path) for path in paths],
                 target=self.restore.restore_path or '/',
                 relative=whole,
                 delete=self.restore.delete,
@@ -117,7 +118,7 @@ class Push:
     def _size(self, paths: list[str]) -> int | None:
         """The bytes to come, where that is known without a walk: plain files only."""
         with Tree(self.snapshot.tree) as tree:
-            encoded = [encode_path(path) for path in paths]
+            encoded = [tree_path(path) for path in paths]
             if any(tree.kind(path) == 'd' for path in encoded):
                 return None
             return sum(tree.lstat(path).st_size for path in encoded)
@@ -127,7 +128,7 @@ class Push:
             return
         self.files += not item.is_dir
         if self.restore.dry_run and len(self.changes) < MAX_CHANGES:
-            self.changes.append({'path': decode(item.path), 'action': action_of(item), 'size': item.size})
+            self.changes.append({'path': path_text(item.path), 'action': action_of(item), 'size': item.size})
 
 
 def action_of(item: Item) -> str:

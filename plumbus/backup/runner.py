@@ -205,6 +205,7 @@ def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:
     return rsync.Options(
         acls=base.acls,
         xattrs=base.xattrs,
+        secluded=not client.restricted,
         sudo=client.use_sudo,
         bandwidth_limit_kib=job.bandwidth_limit_kib,
         compress=job.compress,
@@ -239,4 +240,4 @@ def _worth_a_retry(error: TransferFailed | ClientError, attempt: Attempt) -> boo
         attempt.backup.trigger in {Trigger.MANUAL, Trigger.API}
         and attempt.reporter.progress.phase != 'fetching'
     )
-    return getattr(error, 'transient', False) and not waiting
+    return error.transient and not waiting

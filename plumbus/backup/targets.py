@@ -48,7 +48,12 @@ class Targets:
         """
         if found.status == 'new':
             self.keys.pin(alias_of(client.id), found.host_key_line)
-        facts = {'host_key': found.fingerprint, 'login_uid': found.login_uid, 'login_gids': found.login_gids}
+        facts = {
+            'host_key': found.fingerprint,
+            'login_uid': found.login_uid,
+            'login_gids': found.login_gids,
+            'restricted': found.restricted,
+        }
         changed = any(getattr(client, name) != value for name, value in facts.items())
         if changed:
             self._clients.set(client.id, **facts)

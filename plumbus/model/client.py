@@ -26,7 +26,8 @@ class ClientFields(BaseModel):
 
 
 class Client(Record):
-    """A stored client. `login_uid` and `login_gids` are what `id` said at the last good connection test."""
+    """A stored client. What the last good connection showed: `login_uid` and `login_gids` are what `id` said;
+    `restricted` tells a key that may run rsync and nothing else (a forced command)."""
 
     name: str
     host: str
@@ -41,6 +42,7 @@ class Client(Record):
     has_private_key: bool = False
     login_uid: int | None = None
     login_gids: list[int] = []
+    restricted: bool = False
 
 
 class HostKey(BaseModel):

@@ -130,7 +130,8 @@ class Clients:
         """
         client = self._clients.get(client_id)
         by_password = client.model_copy(update={'auth_method': 'password'})
-        install_key(self._targets.of(by_password, password=password), self._targets.keys)
+        shown = install_key(self._targets.of(by_password, password=password), self._targets.keys)
+        self._targets.keys.pin(alias_of(client_id), shown)
         self._vault.forget(owner_of(client_id))
         own_key = {'auth_method': 'key', 'key_path': None}
         self._clients.edit(client_id, own_key)

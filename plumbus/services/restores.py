@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plumbus.backup.explore import encode_path
+from plumbus.backup.explore import tree_path
 from plumbus.backup.snapshots import Snapshots
 from plumbus.backup.tree import Tree
 from plumbus.errors import InvalidInput, NotFound
@@ -33,7 +33,7 @@ class Restores(Runs[Restore]):
         snapshot = self.snapshots.at(backup.backup_path)
         with Tree(snapshot.tree) as tree:
             for path in asked.paths:
-                if not tree.kind(encode_path(path)):
+                if not tree.kind(tree_path(path)):
                     raise NotFound(f'{path} is not in this backup.')
         client = self.clients.find(asked.client_id or backup.client_id)
         if client is None:

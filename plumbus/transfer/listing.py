@@ -1,16 +1,13 @@
-"""Lists a folder on a client through rsync itself: works alike with sudo and with keys bound to rrsync.
-
-A path that is not valid UTF-8 is told with its bytes as rsync writes them, like /home/caf\\#351, and understood in that
-form again: `path_bytes` and `path_text` translate. A name is for the eyes: such bytes become a replacement character.
-"""
+"""Lists a folder on a client through rsync itself: works alike with sudo and with keys bound to rrsync."""
 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from plumbus.errors import ClientError, InvalidInput
+from plumbus.errors import ClientError
 from plumbus.model import RemoteFile
-from plumbus.transfer.items import OUT_FORMAT, Item, parse_item, unescape
+from plumbus.transfer.items import OUT_FORMAT, Item, parse_item
+from plumbus.transfer.names import path_bytes, path_text
 from plumbus.transfer.outcome import explain
 from plumbus.transfer.process import Outcome, run
 from plumbus.transfer.ssh import SshSession
@@ -20,8 +17,6 @@ IDLE_TIMEOUT_S = 30
 TIME_LIMIT_S = 60
 LETTERS = {'folder': 'd', 'link': 'l', 'device': 'b', 'special': 'p', 'file': '-'}
 ERRNO = re.compile(rb'" failed: .* \((\d+)\)')
-LOOKS_ESCAPED = re.compile(r'\\(?=#[0-7]{3})')
-LONE_BYTE = re.compile('[\udc80-\udcff]')
 
 
 def list_folder(
@@ -66,23 +61,6 @@ def list_folder(
         raise _failure(session, path, outcome)
     reader = None if sudo or login_uid is None else (login_uid, frozenset(login_gids))
     return sorted((_remote_file(folder, item, reader) for item in found), key=_order)
-
-
-def path_text(path: bytes) -> str:
-    r"""Given a path, return it as valid text from which `path_bytes` makes the same path: \#ooo for a wrong byte."""
-    text = LOOKS_ESCAPED.sub(r'\\#134', path.decode('utf-8', 'surrogateescape'))
-    return LONE_BYTE.sub(lambda match: f'\\#{ord(match[0]) - 0xDC00:03o}', text)
-
-
-def path_bytes(path: str) -> bytes:
-    """Given a path as `path_text` writes it, or plainly, return its bytes. Raise InvalidInput if none can be that."""
-    try:
-        found = unescape(path.encode('utf-8', 'surrogateescape'))
-    except UnicodeEncodeError:
-        found = b''
-    if not found.startswith(b'/') or b'\0' in found:
-        raise InvalidInput({'path': 'must be an absolute path of plain text, like /home/pi'})
-    return b'/' + b'/'.join(part for part in found.split(b'/') if part not in {b'', b'.'})
 
 
 def _arguments(session: SshSession, sudo: bool) -> list[str]:

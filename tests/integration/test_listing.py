@@ -13,7 +13,8 @@ from plumbus.errors import Cancelled, ClientError, InvalidInput
 from plumbus.model import RemoteFile
 from plumbus.transfer import listing
 from plumbus.transfer.keys import Keys
-from plumbus.transfer.listing import list_folder, path_bytes, path_text
+from plumbus.transfer.listing import list_folder
+from plumbus.transfer.names import path_bytes, path_text
 from plumbus.transfer.ssh import SshSession, Target, session
 from tests.support.marks import needs_root
 from tests.support.sshd import IS_ROOT, Sshd

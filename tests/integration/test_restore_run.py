@@ -8,7 +8,7 @@ import pytest
 from plumbus.engine import Engine
 from plumbus.errors import InvalidInput, NotFound
 from plumbus.model import Status
-from tests.support.engines import back_up, differences, job_for, restored, state_of, write
+from tests.support.engines import add_client, back_up, differences, job_for, restored, state_of, write
 from tests.support.sshd import Sshd
 
 
@@ -106,3 +106,23 @@ def test_it_tells_why_a_restore_failed(engine: Engine, sshd: Sshd, notes: Path) 
     assert restore.status is Status.FAILED
     assert restore.error_message
     assert 'restoring' in b''.join(engine.restores.log(restore.id)).decode()
+
+
+def test_it_backs_up_and_restores_names_of_any_bytes(engine: Engine, sshd: Sshd, source: Path) -> None:
+    folder = source / os.fsdecode(b'caf\xe9 \\#351\n')
+    folder.mkdir()
+    os.chown(folder, *sshd.ids)
+    write(folder / os.fsdecode(b'\xff'), 'odd', sshd)
+    listed = engine.clients.browse(add_client(engine, sshd).id, str(source))
+    backup = back_up(
+        engine, engine.jobs.create({'client_id': 1, 'name': 'odd', 'source_paths': [listed[0].path]}).id
+    )
+    assert (backup.status, backup.file_count) == (Status.COMPLETED, 1)
+    inside = engine.backups.files(backup.id, listed[0].path).files
+    target = sshd.home / 'odd'
+
+    restored(engine, backup.id, paths=[inside[0].path], restore_path=str(target))
+
+    assert (target / os.fsdecode(b'\xff')).read_text() == 'odd'
+    restored(engine, backup.id, paths=[listed[0].path], restore_path=str(target))
+    assert (target / folder.name / os.fsdecode(b'\xff')).read_text() == 'odd'
