@@ -11,7 +11,7 @@ Kind = Literal['file', 'folder', 'link', 'device', 'special']
 # A path never holds '//', so that separates it from the rest even where names hold ' -> ' or ' => '.
 OUT_FORMAT = '%i|%l|%M|%B|%U|%G|%C|%n//%L'
 ITEM = re.compile(
-    rb'([<>ch.][fdLDS].{9}|\*deleting  )\|(\d{1,19})\|([^|]{1,24})\|([rwxsStT-]{9})\|(\d{1,10})\|(\d{1,10})\|'
+    rb'([<>ch.][fdLDS].{9}|\*deleting  )\|(\d{1,19})\|([^|]{1,24})\|([rwxsStT-]{9})\|(\d{1,10})\|(\d{1,10}|DEFAULT)\|'
     rb'([0-9a-f]{0,128}) *\|(.+)',
     re.DOTALL,
 )
@@ -42,6 +42,7 @@ KINDS: dict[int, Kind] = {
     ord('D'): 'device',
     ord('S'): 'special',
 }
+UNKNOWN_GROUP = -1
 EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -51,7 +52,8 @@ class Item:
 
     `extra` is the leader (the name listed with the data) of a further name of a hard link, else the target of a symbolic
     link, else empty. `checksum` is hexadecimal and None where no data came. `mtime` is 0 for times outside the years 1 to
-    9999, which rsync prints cut off. A deleted item has nothing but its path.
+    9999, which rsync prints cut off. `gid` is UNKNOWN_GROUP where we are not root, do not fake it, and are not in the group:
+    rsync does not tell it then. A deleted item has nothing but its path.
     """
 
     change: bytes
@@ -140,7 +142,7 @@ def parse_item(line: bytes) -> Item | None:
         _seconds(time),
         _text(mode),
         int(uid),
-        int(gid),
+        UNKNOWN_GROUP if gid == b'DEFAULT' else int(gid),
         checksum if checksum.strip(b'0') else None,
         unescape(path),
         _extra(change, extra) if extra else b'',

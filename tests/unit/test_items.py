@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plumbus.transfer.items import (
+    UNKNOWN_GROUP,
     Item,
     parse_checksum_name,
     parse_item,
@@ -88,6 +89,12 @@ def test_it_tells_what_changes(change: bytes, true: set[str]) -> None:
 def test_it_has_no_checksum_where_none_was_computed() -> None:
     for nothing in (NO_SUM, ZERO_SUM, b''):
         assert item(b'>f+++++++++|2|2026/11/23-04:59:11|rw-r--r--|0|0|' + nothing + b'|a//').checksum is None
+
+
+def test_it_reads_a_group_that_rsync_does_not_tell() -> None:
+    line = b'cd+++++++++|4096|2026/11/23-04:59:11|rwxrwxrwt|0|DEFAULT|' + NO_SUM + b'|tmp///'
+
+    assert (item(line).path, item(line).gid) == (b'tmp', UNKNOWN_GROUP)
 
 
 @pytest.mark.parametrize(
