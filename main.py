@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -101,8 +102,9 @@ def free_port(host: str, port: int) -> int:
         with socket.create_server((host, port), family=family) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
+        reason = (error.strerror or str(error)).partition(' (while')[0]
         raise PlumbusError(
-            f'It cannot listen on {host}, port {port}: {error.strerror}.',
+            f'It cannot listen on {host}, port {port}: {reason}.',
             'Stop the program that uses the port, or choose another with --port or PLUMBUS_PORT.',
         ) from None
 
@@ -145,18 +147,18 @@ def serve(host: str, port: int, *, native: bool) -> None:
 def _before_signals(close_streams: Callable[[], None]) -> None:
     """End event streams as soon as a signal comes: the server waits for open requests before all else."""
     loop = asyncio.get_running_loop()
+
+    def stop(
+        server_stops: Callable[[int, FrameType | None], object], number: int, frame: FrameType | None
+    ) -> None:
+        with suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(close_streams)
+        server_stops(number, frame)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         server_stops = signal.getsignal(number)
-
-        def stop(
-            number: int, frame: FrameType | None, server_stops: 'signal._HANDLER' = server_stops
-        ) -> None:
-            with suppress(RuntimeError):  # the loop has ended already
-                loop.call_soon_threadsafe(close_streams)
-            if callable(server_stops):
-                server_stops(number, frame)
-
-        signal.signal(number, stop)
+        if callable(server_stops):
+            signal.signal(number, partial(stop, server_stops))
 
 
 if __name__ == '__main__':

@@ -9,6 +9,8 @@ from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from plumbus.model.fields import Timezone
+
 
 def default_data_dir() -> Path:
     """Return the platform's user data folder for PLUMBUS, not created."""
@@ -35,7 +37,7 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(None, description='Encrypts stored passwords and private keys.')
     max_parallel: int = Field(3, ge=1, le=100, description='Backups and restores running at once.')
-    timezone: str | None = Field(
+    timezone: Timezone | None = Field(
         None, validation_alias='TZ', description="Time zone of cron expressions; the system's without it."
     )
 

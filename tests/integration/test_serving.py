@@ -257,10 +257,14 @@ def test_a_port_in_use_is_told_plainly(tmp_path: Path) -> None:
     assert 'Traceback' not in told.stderr
 
 
-def test_a_wrong_setting_is_told_plainly(tmp_path: Path) -> None:
-    told = run_main(tmp_path, PLUMBUS_MAX_PARALLEL='many')
+@pytest.mark.parametrize(
+    ('name', 'value', 'told_as'),
+    [('PLUMBUS_MAX_PARALLEL', 'many', 'max_parallel'), ('PLUMBUS_PORT', '99999', 'port'), ('TZ', 'Mars/Olympus', 'TZ')],
+)  # fmt: skip
+def test_a_wrong_setting_is_told_plainly(tmp_path: Path, name: str, value: str, told_as: str) -> None:
+    told = run_main(tmp_path, **{name: value})
     assert told.returncode == 1
-    assert 'max_parallel' in told.stderr
+    assert f'A setting is wrong: {told_as} ' in told.stderr
     assert 'Traceback' not in told.stderr
 
 
