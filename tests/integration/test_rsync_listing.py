@@ -6,6 +6,7 @@ Both ends are this machine; a script stands in for ssh and gives the far command
 import hashlib
 import os
 import random
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from plumbus.transfer.rsync import (
 from tests.support.zoo import make_zoo
 
 IS_ROOT = os.geteuid() == 0
+RRSYNC = shutil.which('rrsync')
 KINDS = {
     stat.S_IFREG: 'file', stat.S_IFDIR: 'folder', stat.S_IFLNK: 'link', stat.S_IFIFO: 'special', stat.S_IFSOCK: 'special',
     stat.S_IFCHR: 'device', stat.S_IFBLK: 'device',
@@ -415,6 +417,33 @@ def test_it_works_with_every_option_at_once(zoo: Bench, tmp_path: Path) -> None:
     assert told.outcome.exit_code == 0, told.outcome.error_lines
     assert zoo.differences() == []
     assert list((tmp_path / 'temp').iterdir()) == []
+
+
+@pytest.mark.skipif(
+    RRSYNC is None, reason='needs rrsync: it comes with the rsync package of Debian 12 and newer'
+)
+def test_it_gets_along_with_a_key_that_is_bound_to_rrsync(bench: Bench) -> None:
+    bench.shell.write_text(f'#!/bin/sh\nshift\nSSH_ORIGINAL_COMMAND="$*" exec {RRSYNC} -ro /\n')
+    bench.options = Options(
+        secluded=False, xattrs=True, acls=True, compress=True, bandwidth_limit_kib=1_000_000, one_file_system=True,
+        excludes=('*.tmp', 'it is')
+    )  # fmt: skip
+    for name in ('one', "it's two", 'three.tmp'):
+        (bench.source / name).write_text(name)
+
+    assert bench.scan().outcome.exit_code == 0
+    assert bench.fetch_all().outcome.exit_code == 0
+    (bench.source / 'one').write_text('edited')
+    changed = bench.scan().changed
+    told = bench.fetch([*changed, bench.prefix + b'/vanished'])
+
+    assert told.outcome.exit_code == 0, told.outcome.error_lines
+    assert changed.keys() == {bench.prefix + b'/one'}
+    copied = bench.tree / os.fsdecode(bench.prefix)
+    assert {path.name: path.read_text() for path in copied.iterdir()} == {
+        'one': 'edited',
+        "it's two": "it's two",
+    }
 
 
 def test_it_leaves_nothing_half_in_the_tree_and_goes_on_from_there(bench: Bench, tmp_path: Path) -> None:
