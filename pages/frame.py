@@ -82,7 +82,7 @@ class ThemeSwitch:
         self._button = icon_button(THEMES[self._chosen][1], 'Theme').classes('pill')
         with self._button, ui.menu():
             for name, (words, icon) in THEMES.items():
-                with ui.menu_item(on_click=lambda name=name: self._choose(name)), box('row-line'):
+                with ui.menu_item(on_click=lambda name=name: self._choose(name)).mark(name), box('row-line'):
                     ui.icon(icon, size='20px')
                     Text(words)
 
@@ -125,13 +125,13 @@ def _user_menu() -> None:
 
 
 def _drawer(engine: Engine, feed: Feed, here: str) -> ui.left_drawer:
-    drawer = ui.left_drawer(top_corner=True, bottom_corner=True, bordered=True).props(
-        'width=224 breakpoint=767'
-    )
-    drawer.props['aria-label'] = 'Main navigation'
+    # With the value None NiceGUI would ask the browser how wide it is, and complain if the answer is late.
+    drawer = ui.left_drawer(value=False, top_corner=True, bottom_corner=True, bordered=True)
+    drawer.props('width=224 breakpoint=767 show-if-above')
     with drawer:
         _brand('')
-        with box('stack', 'nav').style('gap:2px'):
+        with box('stack', 'nav').style('gap:2px') as entries:
+            entries.props['aria-label'] = 'Main navigation'
             badges = {target: _entry(words, target, icon, here) for words, target, icon in NAVIGATION}
         Text(f'v{engine.system.version} · all systems fleeb', 'drawer-foot')
     _count(engine, feed, badges)

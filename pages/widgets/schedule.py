@@ -107,4 +107,7 @@ class ScheduleEditor:
 
 
 def _short(times: list[datetime]) -> list[str]:
-    return [f'{moment:%a} {moment.day} {moment:%b}, {moment:%H:%M}' for moment in times]
+    days = [f'{moment:%a} {moment.day} {moment:%b}' for moment in times]
+    if len({moment.time() for moment in times}) == 1 and len(set(days)) == len(days):
+        return days  # the sentence above tells the time
+    return [f'{day}, {moment:%H:%M}' for day, moment in zip(days, times, strict=True)]

@@ -8,7 +8,7 @@ from pages.calls import ask, told
 from pages.frame import View
 from pages.widgets.listing import Cell, Column, Listing, Query, text, when
 from pages.widgets.text import Text, box
-from pages.wording import NONE, size
+from pages.wording import size
 from plumbus.model import Page
 
 
@@ -36,7 +36,7 @@ class SnapshotBrowser:
                 name='size',
                 label='Size',
                 kind='number',
-                cell=lambda f: text(NONE if f.is_dir else size(f.size)),
+                cell=lambda f: text('' if f.is_dir else size(f.size)),
             ),
             Column(name='changed', label='Changed', kind='when', cell=lambda f: when(f.modified, zone)),
             Column(name='mode', label='Mode', kind='text', cell=lambda f: text(f.mode)),

@@ -52,9 +52,7 @@ def button_link(text: str, target: str, kind: str = 'plain', *, icon: str | None
 def icon_button(icon: str, name: str, *, on_click: Click = None) -> ui.button:
     """Return a round-about 36 px button that screen readers call `name`."""
     made = ui.button(icon=icon, color=None, on_click=on_click).classes('btn plain icon')
-    made.props['aria-label'] = name
-    with made:
-        ui.tooltip(name)
+    made.props['aria-label'] = made.props['title'] = name
     return made
 
 

@@ -85,7 +85,7 @@ def watch_backup(page: Page) -> None:
 def look_inside(page: Page, sample: Path) -> None:
     for part in sample.parts[1:]:
         page.get_by_role('button', name=part, exact=True).click()
-    expect(page.get_by_text('<b>bold {{1+1}}.txt')).to_be_visible()
-    expect(page.get_by_text('notes.txt')).to_be_visible()
+    expect(page.get_by_text('<b>bold {{1+1}}.txt', exact=True)).to_be_visible()
+    expect(page.get_by_text('notes.txt', exact=True)).to_be_visible()
     assert page.get_by_role('button', name='cache', exact=True).count() == 0
     assert fits(page)

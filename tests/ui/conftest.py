@@ -1,0 +1,50 @@
+"""What the page tests share: sample data behind the engine's doors, and a simulated visitor without a browser."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from nicegui import ui
+from nicegui.testing import User, user_simulation
+
+from tests.support.page_engine import PageEngine
+
+
+@pytest.fixture
+def engine() -> PageEngine:
+    """Twelve clients, fourteen jobs, 500 finished backups and two that run."""
+    return PageEngine()
+
+
+@pytest.fixture
+async def user(engine: PageEngine, caplog: pytest.LogCaptureFixture) -> AsyncIterator[User]:
+    """Someone before the pages; the test fails if a page logs an error."""
+    async with user_simulation() as visitor:
+        from pages import register_all  # the simulation forgets the modules of pages after each test
+
+        register_all(engine)
+        yield visitor
+    errors = [record.getMessage() for record in caplog.get_records('call') if record.levelno >= logging.ERROR]
+    assert errors == []
+
+
+async def until(holds: Callable[[], bool], seconds: float = 5) -> None:
+    """Wait until something holds; fail if it never does."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, 'it never came to hold'
+        await asyncio.sleep(0.02)
+
+
+async def rows(user: User, label: str) -> list[dict[str, Any]]:
+    """Return the rows of the list with that label, once it has loaded."""
+    await until(lambda: any(table.rows for table in _tables(user, label)))
+    return _tables(user, label)[0].rows
+
+
+def _tables(user: User, label: str) -> list[ui.table]:
+    assert user.client
+    return [e for e in user.client.elements.values() if isinstance(e, ui.table) and e.props.get('aria-label') == label]

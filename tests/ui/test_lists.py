@@ -1,0 +1,93 @@
+"""The lists: clients, jobs, history; searched, sorted and paged by the server."""
+
+from nicegui import ui
+from nicegui.testing import User
+
+from tests.support import page_data
+from tests.support.page_engine import PageEngine
+from tests.ui.conftest import rows, until
+
+
+async def test_it_shows_the_first_page_of_the_history_and_the_next_on_request(user: User) -> None:
+    await user.open('/backups')
+    first = await rows(user, 'Backups')
+    assert len(first) == 25
+    table = next(iter(user.find(kind=ui.table).elements))
+    assert table.pagination['rowsNumber'] == 502
+    user.find(kind=ui.table).trigger('request', {'pagination': {**table.pagination, 'page': 2}})
+    await until(lambda: table.rows[0]['id'] not in {row['id'] for row in first})
+    assert table.pagination['page'] == 2
+
+
+async def test_it_narrows_the_history_by_what_stands_in_the_address(user: User, engine: PageEngine) -> None:
+    await user.open('/backups?client=9&status=failed')
+    shown = await rows(user, 'Backups')
+    known = {backup.id: backup for backup in engine.backup_list}
+    assert {known[row['id']].client_id for row in shown} == {9}
+    assert {row['status']['text'] for row in shown} == {'failed'}
+
+
+async def test_it_ignores_filters_that_make_no_sense(user: User) -> None:
+    await user.open('/backups?client=<b>&job=-1&status=fleeb&q=' + 'x' * 5000)
+    await user.should_see('No backup fits these filters', retries=10)
+    await user.open('/backups?client=99999')
+    await user.should_see('No backup fits these filters', retries=10)
+
+
+async def test_it_searches_as_one_types(user: User) -> None:
+    await user.open('/backups')
+    await rows(user, 'Backups')
+    search = next(element for element in user.find(kind=ui.input).elements if element.props['aria-label'] == 'Search')
+    search.value = 'garden'
+    table = next(iter(user.find(kind=ui.table).elements))
+    await until(lambda: all('garden-pi' in row['name']['text'] for row in table.rows))
+
+
+async def test_it_shows_why_a_backup_failed(user: User) -> None:
+    await user.open('/backups?status=failed')
+    assert page_data.NO_ANSWER in (await rows(user, 'Backups'))[0]['name']['under']
+
+
+async def test_it_keeps_hostile_names_as_text(user: User) -> None:
+    await user.open('/clients')
+    names = [row['name']['text'] for row in await rows(user, 'Clients')]
+    assert page_data.HOSTILE in names
+    text = (await user.http_client.get('/clients/12')).text
+    assert '<img src=x' not in text
+
+
+async def test_it_sorts_clients_by_name_and_the_other_way_round(user: User) -> None:
+    await user.open('/clients')
+    names = [row['name']['text'] for row in await rows(user, 'Clients')]
+    assert names == sorted(names, key=str.lower)
+    table = next(iter(user.find(kind=ui.table).elements))
+    user.find(kind=ui.table).trigger('request', {'pagination': {**table.pagination, 'descending': True}})
+    await until(lambda: [row['name']['text'] for row in table.rows] == names[::-1])
+
+
+async def test_it_tells_what_state_each_client_is_in(user: User) -> None:
+    await user.open('/clients')
+    states = {row['name']['text']: row['status']['text'] for row in await rows(user, 'Clients')}
+    assert states['garden-pi'] == 'failed'
+    assert states['homeassistant'] == 'running'
+    assert states[page_data.HOSTILE] == 'no job'
+    assert states['pihole'] == 'completed'
+
+
+async def test_it_lets_run_what_does_not_run_already(user: User, engine: PageEngine) -> None:
+    await user.open('/jobs')
+    offered = {row['id']: set(row['acts']) for row in await rows(user, 'Jobs')}
+    assert offered[3] == {'edit'}
+    assert offered[1] == {'run', 'edit'}
+    user.find(kind=ui.table).trigger('act', {'act': 'run', 'id': 1})
+    await until(lambda: engine.backup_list[-1].job_id == 1)
+    await until(lambda: user.back_history[-1] == f'/backups/{engine.backup_list[-1].id}')
+
+
+async def test_it_follows_what_happens_elsewhere(user: User, engine: PageEngine) -> None:
+    await user.open('/jobs')
+    before = await rows(user, 'Jobs')
+    engine.jobs.delete(before[0]['id'])
+    engine.tell('job', before[0]['id'], 'deleted')
+    table = next(iter(user.find(kind=ui.table).elements))
+    await until(lambda: before[0]['id'] not in {row['id'] for row in table.rows})
