@@ -4,18 +4,22 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import humanize
 
+from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.listing import OutputReader, nul_separated
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
+from plumbus.backup.readying import Readying
+from plumbus.backup.remains import entries_below
 from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.snapshots import Snapshot, Workspace
-from plumbus.backup.tree import Tree, remove_tree
+from plumbus.backup.tree import Tree
 from plumbus.cancellation import Cancellation
 from plumbus.errors import TransferFailed
 from plumbus.transfer import process, rsync
@@ -61,13 +65,16 @@ class Pull:
 
         Raise TransferFailed with the cause if it cannot be had, Cancelled if someone asked to stop.
         """
-        self.workspace.temporary.mkdir()
-        self.options = replace(self.options, temp_dir=self.workspace.temporary)
-        if self.previous is None:
-            self._first_run()
+        self.options = replace(
+            self.options, temp_dir=self.workspace.temporary, partial_dir=self.workspace.partial
+        )
+        if self.previous is not None:
+            self._next_run(self._scan_and_link(self.previous))
+        elif self.workspace.continued:
+            self._next_run(self._scan_in_place())
         else:
-            self._next_run(self.previous)
-        remove_tree(self.workspace.temporary)
+            self._first_run()
+        self.workspace.tidy()
         return self.pulled
 
     def _first_run(self) -> None:
@@ -97,18 +104,29 @@ class Pull:
         self.pulled.tally = fetched
         self._finish_links()
 
-    def _next_run(self, previous: Snapshot) -> None:
-        plan = self._scan_and_link(previous)
+    def _next_run(self, plan: Plan) -> None:
         self.pulled.tally = plan.tally
         self._announce()
         self._check_room()
         fetched: dict[bytes, Entry] = {}
         if plan.changes_anything:
+            self.workspace.fetching = True
             self.reporter.phase('preparing')
-            self._prepare_tree(plan)
+            self._make_ready(plan)
             self._fetch(plan, fetched)
             self._drop_missing(plan, fetched)
         self._finish_manifest(plan, fetched)
+
+    def _scan_in_place(self) -> Plan:
+        """Go on with the tree of a first run that was interrupted: nothing shares with it."""
+        self.reporter.say('going on with what an interrupted run has fetched')
+        if self.workspace.manifest.exists():
+            self.workspace.manifest.replace(self.workspace.noted)
+        with Tree(self.workspace.tree) as tree, ManifestWriter(self.workspace.scanned) as scanned:
+            known = entries_below(tree, self.workspace.noted, self.cancellation.check)
+            planner = Planner(known=known, keep=scanned.add)
+            self._scan(self.workspace.tree, planner.add)
+            return planner.finish()
 
     def _scan_and_link(self, previous: Snapshot) -> Plan:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix='link') as helper:
@@ -149,26 +167,14 @@ class Pull:
         )
         self._accept(outcome, 'transfer')
 
-    def _prepare_tree(self, plan: Plan) -> None:
-        """Make the link copy ready: what is gone leaves, and nothing that will be written is shared any more."""
-        with Tree(self.workspace.tree) as tree:
-            for path in plan.remove:
-                self.cancellation.check()
-                tree.remove(path)
-            for leader, path in plan.links:
-                tree.link(leader, path)
-            for path, entry in plan.fetch.items():
-                self._make_way(tree, path, entry)
-
-    def _make_way(self, tree: Tree, path: bytes, entry: Entry) -> None:
-        self.cancellation.check()
-        kind = tree.kind(path)
-        if kind == 'd' and entry.kind == 'd':
-            return
-        if kind == 'f' and entry.kind == 'f' and not entry.linked:
-            tree.make_private(path, self.cancellation.check)
-        elif kind:
-            tree.remove(path)
+    def _make_ready(self, plan: Plan) -> None:
+        with ExitStack() as stack:
+            tree = stack.enter_context(Tree(self.workspace.tree))
+            remains = [
+                stack.enter_context(Tree(one.tree)) for one in self.workspace.remains if one.tree.is_dir()
+            ]
+            shared = not self.workspace.continued
+            Readying(tree, remains, shared, self.cancellation.check).make_ready(plan)
 
     def _fetch(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
         def take(item: Item) -> None:
@@ -189,14 +195,26 @@ class Pull:
                 tree.remove_quietly(path)
 
     def _finish_manifest(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
-        with ManifestWriter(self.workspace.manifest) as manifest:
+        with ManifestWriter(self.workspace.manifest) as manifest, Tree(self.workspace.tree) as tree:
             for scanned in read_manifest(self.workspace.scanned):
                 entry = fetched.get(scanned.path) if scanned.path in plan.fetch else scanned
                 if entry is not None:
+                    entry = self._with_checksum(tree, entry)
                     manifest.add(entry)
                     self._count_stored(entry)
         self.workspace.scanned.unlink()
         self._finish_links()
+
+    def _with_checksum(self, tree: Tree, entry: Entry) -> Entry:
+        """A file that an interrupted run had fetched was not transferred again, so its checksum is computed here."""
+        if entry.kind != 'f' or entry.linked or entry.checksum is not None:
+            return entry
+        descriptor = tree.open_file(entry.path)
+        try:
+            checksum = file_checksum(descriptor, DEFAULT_ALGORITHM, self.cancellation.check)
+        finally:
+            os.close(descriptor)
+        return entry._replace(checksum=checksum, algorithm=DEFAULT_ALGORITHM)
 
     def _finish_links(self) -> None:
         if self.linked:
@@ -231,6 +249,7 @@ class Pull:
         self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
     ) -> None:
         tally = self.pulled.tally
+        self.workspace.fetching = True
         self.reporter.phase('fetching', bytes_total=tally.fetch_bytes, files_total=tally.fetch_files)
         outcome = self._run(arguments, reader, feed)
         self._accept(outcome, 'transfer')

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from plumbus.backup.execution import Execution
+from plumbus.backup.execution import INTERRUPTED, Execution
 from plumbus.backup.pull import Pull, Pulled, size
 from plumbus.backup.reporting import Reporter, readable
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshots, Workspace
@@ -17,6 +17,7 @@ from plumbus.model import Backup, Client, Job, Status, Trigger
 from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
 from plumbus.transfer.ssh import SshSession, session
+from plumbus.transfer.target import Target
 
 COMMAND_IDLE_S = 3600.0
 
@@ -33,6 +34,7 @@ class Attempt:
     folder: Path
     started: datetime
     deadline: float | None
+    workspace: Workspace | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -96,14 +98,22 @@ class BackupRunner:
         target, new_key = self.targets.met(attempt.client)
         if new_key:
             attempt.reporter.say(f'first contact: the host key {new_key} is trusted from now on')
-        workspace = self.snapshots.begin(attempt.folder)
+        workspace = attempt.workspace = self.snapshots.begin(attempt.folder)
+        try:
+            pulled = self._connected(attempt, target, workspace)
+        except BaseException:
+            if not (workspace.fetching or workspace.continued):
+                self.snapshots.discard(workspace)
+            raise
+        return self._publish(attempt, workspace, pulled)
+
+    def _connected(self, attempt: Attempt, target: Target, workspace: Workspace) -> Pulled:
         with session(target, self.targets.keys, attempt.cancellation) as connection:
             try:
                 self._command('pre-command', attempt.job.pre_command, attempt, connection)
-                pulled = self._pull(attempt, workspace, connection)
+                return self._pull(attempt, workspace, connection)
             finally:
                 self._post_command(attempt, connection)
-        return self._publish(attempt, workspace, pulled)
 
     def _pull(self, attempt: Attempt, workspace: Workspace, connection: SshSession) -> Pulled:
         previous = self.snapshots.newest(attempt.folder)
@@ -137,6 +147,7 @@ class BackupRunner:
             )
         }
         self.snapshots.publish(workspace, moment.strftime(TIME_FORMAT), self._description(attempt, ending))
+        self.snapshots.use_up(workspace)
         attempt.reporter.say(
             f'done: {pulled.tally.files} files, {size(pulled.tally.bytes)}, {size(pulled.transferred_bytes)} transferred'
         )
@@ -170,20 +181,29 @@ class BackupRunner:
                 'disk_error',
             )
 
-    def _command(self, label: str, command: str | None, attempt: Attempt, connection: SshSession) -> None:
+    def _command(
+        self,
+        label: str,
+        command: str | None,
+        attempt: Attempt,
+        connection: SshSession,
+        time_limit_s: float | None = None,
+    ) -> None:
         if not command:
             return
         attempt.reporter.phase(label)
         attempt.reporter.say(f'{label}: {command}')
+        stop = attempt.cancellation if time_limit_s is None else Cancellation()
         outcome = process.run(
             connection.ssh_argv(command),
-            cancellation=attempt.cancellation,
+            cancellation=stop,
             env={**rsync.environment(self.snapshots.data_dir), **connection.env},
             on_output=lambda lines: attempt.reporter.say(*map(readable, lines)),
             on_error=lambda lines: attempt.reporter.say(*map(readable, lines)),
             idle_timeout_s=COMMAND_IDLE_S,
+            time_limit_s=time_limit_s,
         )
-        attempt.cancellation.check()
+        stop.check()
         if outcome.exit_code:
             raise TransferFailed(
                 f'The {label} ended with exit code {outcome.exit_code}.',
@@ -193,9 +213,10 @@ class BackupRunner:
             )
 
     def _post_command(self, attempt: Attempt, connection: SshSession) -> None:
-        """It runs after a failure too, and its own failure is told without costing the snapshot."""
+        """It runs after a failure and a cancel too, and its own failure is told without costing the snapshot."""
+        hurry = {'': None, INTERRUPTED: 3.0}.get(attempt.cancellation.reason, 60.0)
         try:
-            self._command('post-command', attempt.job.post_command, attempt, connection)
+            self._command('post-command', attempt.job.post_command, attempt, connection, hurry)
         except TransferFailed as error:
             attempt.reporter.say(str(error))
 
@@ -236,8 +257,5 @@ def success(pulled: Pulled) -> dict[str, Any]:
 
 def _worth_a_retry(error: TransferFailed | ClientError, attempt: Attempt) -> bool:
     # Someone who pressed the button wants to hear at once that the machine does not answer.
-    waiting = (
-        attempt.backup.trigger in {Trigger.MANUAL, Trigger.API}
-        and attempt.reporter.progress.phase != 'fetching'
-    )
-    return error.transient and not waiting
+    under_way = attempt.workspace is not None and attempt.workspace.fetching
+    return error.transient and (under_way or attempt.backup.trigger not in {Trigger.MANUAL, Trigger.API})

@@ -11,12 +11,14 @@ from typing import Any
 import orjson
 
 from plumbus.backup.manifest import FILE_NAME
+from plumbus.backup.remains import hand_on_partial, rescue_half_received
 from plumbus.backup.tree import remove_tree
 from plumbus.errors import NotFound, StoreError
 
 TIME_FORMAT = '%Y-%m-%dT%H%M%SZ'
 TIME_NAME = re.compile(r'\d{4}-\d\d-\d\dT\d{6}Z')
 INCOMPLETE = '.incomplete'
+REMAINS = '.remains-'
 DOOMED = '.deleting-'
 
 
@@ -45,11 +47,14 @@ class Snapshot:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Workspace:
-    """Where a run builds its snapshot; it becomes one by a rename."""
+    """Where a run builds its snapshot; it becomes one by a rename. `continued`: an earlier run has begun with it.
+    `fetching`: there is something in it that would have to be fetched again."""
 
     path: Path
+    continued: bool = False
+    fetching: bool = False
 
     @property
     def tree(self) -> Path:
@@ -65,6 +70,28 @@ class Workspace:
     def temporary(self) -> Path:
         """Where rsync keeps files until they are whole."""
         return self.path / 'temporary'
+
+    @property
+    def partial(self) -> Path:
+        """Where rsync keeps the part of a file that had come when it was stopped."""
+        return self.path / 'partial'
+
+    @property
+    def noted(self) -> Path:
+        """What an interrupted first run had written of its manifest."""
+        return self.path / 'noted'
+
+    def tidy(self) -> None:
+        """Remove all that does not belong to a snapshot."""
+        for folder in (self.temporary, self.partial):
+            remove_tree(folder)
+        self.noted.unlink(missing_ok=True)
+
+    @property
+    def remains(self) -> list['Workspace']:
+        """What earlier runs left, the newest first."""
+        found = self.path.parent.glob(f'{REMAINS}*') if self.path.parent.is_dir() else []
+        return [Workspace(path) for path in sorted(found, reverse=True)]
 
     @property
     def scanned(self) -> Path:
@@ -101,11 +128,37 @@ class Snapshots:
         return Snapshot(path)
 
     def begin(self, folder: Path) -> Workspace:
-        """Given a job's folder, return an empty workspace in it. What an earlier run left there is removed."""
+        """Given a job's folder, return a workspace in it. What an earlier run left there is kept for this one.
+
+        As long as the job has no snapshot, nothing can be shared with one, and the same workspace is continued.
+        """
         workspace = Workspace(folder / INCOMPLETE)
-        self._doom(workspace.path)
-        workspace.tree.mkdir(parents=True)
+        workspace.continued = workspace.tree.is_dir() and not self.of(folder)
+        if not workspace.continued:
+            self._set_aside(workspace)
+            workspace.tree.mkdir(parents=True)
+        workspace.partial.mkdir(exist_ok=True)
+        rescue_half_received(workspace.temporary, workspace.partial)
+        remove_tree(workspace.temporary)
+        workspace.temporary.mkdir()
+        for remains in workspace.remains:
+            rescue_half_received(remains.temporary, workspace.partial)
+            hand_on_partial(remains.partial, workspace.partial)
         return workspace
+
+    def discard(self, workspace: Workspace) -> None:
+        """Given a workspace in which nothing was fetched, remove it."""
+        self._doom(workspace.path)
+
+    def use_up(self, workspace: Workspace) -> None:
+        """Given a workspace that took over what earlier runs left, remove the rest of that."""
+        for remains in workspace.remains:
+            self._doom(remains.path)
+
+    def _set_aside(self, workspace: Workspace) -> None:
+        if workspace.path.exists():
+            taken = [int(known.path.name.removeprefix(REMAINS)) for known in workspace.remains]
+            workspace.path.rename(workspace.path.with_name(f'{REMAINS}{max(taken, default=0) + 1}'))
 
     def free_time(self, folder: Path, start: datetime) -> datetime:
         """Given when a run started, return that second or the next one that no snapshot of the job has."""

@@ -122,6 +122,26 @@ class Tree:
         finally:
             os.close(with_leader)
 
+    def move_in(self, other: 'Tree', path: bytes) -> None:
+        """Move the file at `path` of another tree of the same disk to the same path here, in place of what was there."""
+        parts = relative_parts(path)
+        self._make_folders(parts[:-1])
+        if self.kind(path) == 'd':
+            self.remove(path)
+        source, name = other._locate(path)
+        folder, _ = self._locate(path)
+        _make_writable(folder)
+        os.rename(name, name, src_dir_fd=source, dst_dir_fd=folder)
+
+    def _make_folders(self, parts: list[bytes]) -> None:
+        for count in range(1, len(parts) + 1):
+            path = b'/'.join(parts[:count])
+            if self.kind(path) != 'd':
+                self.remove(path)
+                folder, name = self._locate(path)
+                _make_writable(folder)
+                os.mkdir(name, 0o700, dir_fd=folder)
+
     def make_private(self, path: bytes, keep_going: Callable[[], None]) -> None:
         """Replace the regular file at `path` by its own copy, so that no older snapshot shares its inode.
 

@@ -40,12 +40,10 @@ def test_it_keeps_the_folder_when_a_name_changes(snapshots: Snapshots) -> None:
 def test_it_gives_a_snapshot_its_name_last(snapshots: Snapshots) -> None:
     folder = snapshots.job_folder((1, 'c'), (1, 'j'))
     workspace = snapshots.begin(folder)
-    (workspace.tree / 'half').touch()
     assert snapshots.of(folder) == []
     snapshot = publish(snapshots, folder, '2026-11-23T020000Z')
     assert snapshots.of(folder) == [snapshot]
     assert (snapshot.tree / 'file').exists()
-    assert not (snapshot.tree / 'half').exists()
     assert not workspace.path.exists()
     assert snapshot.description()['backup']['id'] == 1
 
@@ -60,6 +58,37 @@ def test_it_finds_the_newest_whole_snapshot(snapshots: Snapshots) -> None:
     assert snapshots.newest(folder) == second
     assert snapshots.of(folder) == [first, second]
     assert list(snapshots.everything()) == [first, second]
+
+
+def test_it_continues_a_first_run_and_sets_a_later_one_aside(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    (snapshots.begin(folder).tree / 'half').touch()
+    again = snapshots.begin(folder)
+    assert again.continued
+    assert (again.tree / 'half').exists()
+    publish(snapshots, folder, '2026-11-23T020000Z')
+    (snapshots.begin(folder).tree / 'later').touch()
+    third = snapshots.begin(folder)
+    assert not third.continued
+    assert list(third.tree.iterdir()) == []
+    assert [(one.tree / 'later').exists() for one in third.remains] == [True]
+    snapshots.use_up(third)
+    assert third.remains == []
+
+
+def test_it_hands_on_what_had_come_of_a_big_file(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    publish(snapshots, folder, '2026-11-23T020000Z')
+    first = snapshots.begin(folder)
+    (first.temporary / '.big.a1B2c3').write_text('12345')
+    (first.temporary / 'something else').touch()
+    (first.partial / 'other').write_text('123')
+    second = snapshots.begin(folder)
+    assert {path.name: path.read_text() for path in second.partial.iterdir()} == {
+        'big': '12345',
+        'other': '123',
+    }
+    assert list(second.temporary.iterdir()) == []
 
 
 def test_it_never_gives_two_snapshots_one_name(snapshots: Snapshots) -> None:

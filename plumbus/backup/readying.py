@@ -1,0 +1,50 @@
+"""Makes the link copy ready for the fetch: afterwards no inode of an older snapshot can be written through it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from plumbus.backup.manifest import Entry
+from plumbus.backup.plan import Plan
+from plumbus.backup.remains import adopt
+from plumbus.backup.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Readying:
+    """`shared` tells that `tree` is a link copy of an older snapshot; `remains` are trees of interrupted runs."""
+
+    tree: Tree
+    remains: Sequence[Tree]
+    shared: bool
+    keep_going: Callable[[], None]
+
+    def make_ready(self, plan: Plan) -> None:
+        """Given the plan, remove what is gone, link new names, and make private all that will be written.
+
+        `keep_going` is called again and again and may raise to stop.
+        """
+        for path in plan.remove:
+            self.keep_going()
+            self.tree.remove(path)
+        for leader, path in plan.links:
+            self.keep_going()
+            self.tree.link(leader, path)
+        for path, entry in plan.fetch.items():
+            self.keep_going()
+            if not self._adopted(path, entry):
+                self._make_way(path, entry)
+
+    def _adopted(self, path: bytes, entry: Entry) -> bool:
+        if entry.kind != 'f' or entry.linked:
+            return False
+        return any(adopt(remains, self.tree, path) for remains in self.remains)
+
+    def _make_way(self, path: bytes, entry: Entry) -> None:
+        kind = self.tree.kind(path)
+        if kind == 'd' and entry.kind == 'd':
+            return
+        if kind == 'f' and entry.kind == 'f' and not entry.linked:
+            if self.shared:
+                self.tree.make_private(path, self.keep_going)
+        elif kind:
+            self.tree.remove(path)

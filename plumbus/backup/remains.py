@@ -1,0 +1,84 @@
+"""What an interrupted run left behind: whatever it fetched is not fetched again, and older snapshots stay untouched."""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from plumbus.backup.manifest import Entry, read_manifest
+from plumbus.backup.tree import Tree
+from plumbus.errors import NotFound, StoreError
+
+# rsync(1), --temp-dir: a file that is being received is called .NAME.XXXXXX
+HALF_RECEIVED = re.compile(r'\.(.+)\.[A-Za-z0-9]{6}', re.DOTALL)
+
+
+def rescue_half_received(temporary: Path, partial: Path) -> None:
+    """Given the folders of a run that was killed, hand what it had received of single files on as partial files."""
+    for name in os.listdir(temporary) if temporary.is_dir() else []:
+        match = HALF_RECEIVED.fullmatch(name)
+        if match and len(os.fsencode(match[1])) <= 255:
+            _keep_larger(temporary / name, partial / match[1])
+
+
+def hand_on_partial(source: Path, partial: Path) -> None:
+    """Given the folder of partial files of an earlier run, move them into that of the next one."""
+    for name in os.listdir(source) if source.is_dir() else []:
+        _keep_larger(source / name, partial / name)
+
+
+def adopt(remains: Tree, tree: Tree, path: bytes) -> bool:
+    """Move a file that an interrupted run fetched to its place in the new tree. Return whether there was one.
+
+    Only a file without any other name: such an inode belongs to no older snapshot.
+    """
+    try:
+        status = remains.lstat(path)
+    except NotFound:
+        return False
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        return False
+    tree.move_in(remains, path)
+    return True
+
+
+def entries_below(tree: Tree, noted: Path, keep_going: Callable[[], None]) -> Iterator[Entry]:
+    """Given a tree in progress and the manifest that its run was writing, yield an entry for all that lies there.
+
+    A checksum is known of what the manifest had noted before it was cut off.
+    """
+    checksums = _noted(noted)
+    folders = [b'']
+    while folders:
+        folder = folders.pop()
+        for name, status in tree.entries(folder):
+            keep_going()
+            path = folder + b'/' + name if folder else name
+            if stat.S_ISDIR(status.st_mode):
+                folders.append(path)
+            checksum, algorithm = checksums.get(path, (None, None))
+            yield Entry(
+                path, _kind(status.st_mode), status.st_size, int(status.st_mtime), stat.S_IMODE(status.st_mode),
+                status.st_uid, status.st_gid, checksum, algorithm, stored=True,
+            )  # fmt: skip
+
+
+def _noted(manifest: Path) -> dict[bytes, tuple[bytes | None, str | None]]:
+    noted: dict[bytes, tuple[bytes | None, str | None]] = {}
+    try:
+        for entry in read_manifest(manifest):
+            noted[entry.path] = (entry.checksum, entry.algorithm)
+    except StoreError:
+        pass  # cut off, as is to be expected; what came before counts
+    return noted
+
+
+def _keep_larger(source: Path, target: Path) -> None:
+    if not target.exists() or target.lstat().st_size < source.lstat().st_size:
+        source.rename(target)
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: 'd', stat.S_IFREG: 'f', stat.S_IFLNK: 'L', stat.S_IFBLK: 'D', stat.S_IFCHR: 'D'}
+    return kinds.get(stat.S_IFMT(mode), 'S')
