@@ -48,6 +48,7 @@ class Told:
     """What a run printed, sorted."""
 
     outcome: Outcome
+    prefix: bytes
     items: list[Item] = field(default_factory=list)
     progress: list[TransferProgress] = field(default_factory=list)
     stats: dict[str, int] = field(default_factory=dict)
@@ -55,8 +56,13 @@ class Told:
     rest: list[bytes] = field(default_factory=list)
 
     @property
+    def below(self) -> list[Item]:
+        """Without the folders above the source, in which others may be at work."""
+        return [item for item in self.items if (item.path + b'/').startswith(self.prefix + b'/')]
+
+    @property
     def changed(self) -> dict[bytes, Item]:
-        return {item.path: item for item in self.items if not item.is_unchanged}
+        return {item.path: item for item in self.below if not item.is_unchanged}
 
 
 class Bench:
@@ -85,7 +91,7 @@ class Bench:
             on_output=lines.extend,
             env={**environment(self.home), 'RSYNC_CHECKSUM_LIST': 'md5'},
         )
-        told = Told(outcome=outcome)
+        told = Told(outcome=outcome, prefix=self.prefix)
         for line in lines:
             if item := parse_item(line):
                 told.items.append(item)
@@ -186,7 +192,7 @@ def everything_below(folder: Path) -> dict[bytes, os.stat_result]:
 def assert_true(told: Told, bench: Bench) -> None:
     """Every line of a listing read back to what lies there, each path once, and nothing else."""
     truth = everything_below(bench.source)
-    below = [item for item in told.items if (item.path + b'/').startswith(bench.prefix + b'/')]
+    below = told.below
     above = [item for item in told.items if item not in below]
     assert sorted(item.path for item in below) == sorted(truth)
     assert all(item.is_dir and bench.prefix.startswith(item.path + b'/') for item in above)
