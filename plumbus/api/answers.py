@@ -5,16 +5,14 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import orjson
-from fastapi import Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from plumbus.model import Page
 
 
-class Answer(Response):
+class Answer(JSONResponse):
     """Any mix of records, dataclasses, lists and plain values as JSON; times as ISO 8601 with offset."""
-
-    media_type = 'application/json'
 
     def render(self, content: Any) -> bytes:
         """Given the content, return its JSON."""

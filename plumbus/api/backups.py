@@ -27,7 +27,9 @@ def _known_statuses(text: str) -> str:
     return text
 
 
-Statuses = Annotated[str, AfterValidator(_known_statuses)]
+Statuses = Annotated[
+    str, AfterValidator(_known_statuses), Query(description='One status, or several parted by commas.')
+]
 
 
 @router.get('', response_model=list[Backup], responses=problems(422))
@@ -57,8 +59,8 @@ def get_backup(engine: Door, backup_id: int) -> Answer:
 @router.put(
     '/{backup_id}',
     response_model=ChangedBackup,
-    responses=problems(400, 404, 422),
-    openapi_extra=body('BackupFields'),
+    responses=problems(400, 404, 413, 422),
+    openapi_extra=body('BackupFields', required=False),
 )
 async def update_backup(engine: Door, backup_id: int, fields: Fields) -> Answer:
     """Pin a backup, so that it is never pruned, or note something about it."""
@@ -137,7 +139,7 @@ def list_files(
     '/{backup_id}/restore',
     status_code=202,
     response_model=StartedRestore,
-    responses=problems(400, 404, 409, 422),
+    responses=problems(400, 404, 409, 413, 422),
     openapi_extra=body('RestoreRequest', required=False),
     tags=['Restores'],
 )

@@ -33,7 +33,7 @@ def list_clients(engine: Door) -> Answer:
     '',
     status_code=201,
     response_model=CreatedClient,
-    responses=problems(400, 422),
+    responses=problems(400, 413, 422),
     openapi_extra=body('ClientFields'),
 )
 async def create_client(engine: Door, fields: Fields) -> Answer:
@@ -51,8 +51,8 @@ def get_client(engine: Door, client_id: int) -> Answer:
 @router.put(
     '/{client_id}',
     response_model=CreatedClient,
-    responses=problems(400, 404, 409, 422),
-    openapi_extra=body('ClientChanges'),
+    responses=problems(400, 404, 409, 413, 422),
+    openapi_extra=body('ClientChanges', required=False),
 )
 async def update_client(engine: Door, client_id: int, fields: Fields) -> Answer:
     """Change any of the fields. With a `revision` older than the stored one: 409."""
@@ -76,7 +76,7 @@ def test_client(engine: Door, client_id: int) -> Answer:
 @router.post(
     '/{client_id}/trust',
     response_model=CreatedClient,
-    responses=problems(400, 404, 422, 502),
+    responses=problems(400, 404, 413, 422, 502),
     openapi_extra=body('TrustRequest'),
 )
 async def trust_client(engine: Door, client_id: int, fields: Fields) -> Answer:
@@ -89,7 +89,7 @@ async def trust_client(engine: Door, client_id: int, fields: Fields) -> Answer:
 @router.post(
     '/{client_id}/install-key',
     response_model=ConnectionTest,
-    responses=problems(400, 404, 422, 502),
+    responses=problems(400, 404, 413, 422, 502),
     openapi_extra=body('InstallKeyRequest'),
 )
 async def install_key(engine: Door, client_id: int, fields: Fields) -> Answer:
@@ -101,7 +101,7 @@ async def install_key(engine: Door, client_id: int, fields: Fields) -> Answer:
 @router.post(
     '/{client_id}/browse',
     response_model=RemoteFolder,
-    responses=problems(400, 404, 422, 502),
+    responses=problems(400, 404, 413, 422, 502),
     openapi_extra=body('BrowseRequest', required=False),
 )
 async def browse_client(engine: Door, client_id: int, fields: Fields) -> Answer:

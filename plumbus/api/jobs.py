@@ -23,7 +23,7 @@ def list_jobs(engine: Door, client_id: OptionalId = None) -> Answer:
     '/jobs',
     status_code=201,
     response_model=CreatedJob,
-    responses=problems(400, 422),
+    responses=problems(400, 413, 422),
     openapi_extra=body('JobFields'),
 )
 async def create_job(engine: Door, fields: Fields) -> Answer:
@@ -41,8 +41,8 @@ def get_job(engine: Door, job_id: int) -> Answer:
 @router.put(
     '/jobs/{job_id}',
     response_model=CreatedJob,
-    responses=problems(400, 404, 409, 422),
-    openapi_extra=body('JobChanges'),
+    responses=problems(400, 404, 409, 413, 422),
+    openapi_extra=body('JobChanges', required=False),
 )
 async def update_job(engine: Door, job_id: int, fields: Fields) -> Answer:
     """Change any of the fields. With a `revision` older than the stored one: 409."""
@@ -85,7 +85,7 @@ def list_history(engine: Door, job_id: int, limit: Limit = 100, offset: Offset =
 @router.post(
     '/schedule/preview',
     response_model=SchedulePreview,
-    responses=problems(400, 422),
+    responses=problems(400, 413, 422),
     openapi_extra=body('SchedulePreviewRequest'),
 )
 async def preview_schedule(engine: Door, fields: Fields) -> Answer:

@@ -98,7 +98,7 @@ class Jobs:
     def delete(self, job_id: int, *, delete_data: bool = False) -> None:
         """Given a job, forget it with its history. Its snapshots stay on disk unless `delete_data`. Raise Conflict while it runs."""
         job = self.jobs.get(job_id)
-        if self.queue.busy(job_key(job_id)):
+        if self._is_busy(job_id):
             raise Conflict(
                 f'A backup of {job.name} is queued or running.', 'Cancel it first, or wait for its end.'
             )
@@ -114,22 +114,23 @@ class Jobs:
     def run(self, job_id: int, trigger: Trigger = Trigger.MANUAL) -> Backup:
         """Given a job, queue a backup of it and return its record. Raise Conflict if one is queued or running already."""
         job = self.jobs.get(job_id)
-        if self.queue.busy(job_key(job_id)):
-            raise Conflict(
-                f'A backup of {job.name} is queued or running already.', 'Wait for its end, or cancel it.'
-            )
         client = self.clients.get(job.client_id)
-        backup = self.backups.add(
-            Backup(
-                job_id=job_id,
-                job_name=job.name,
-                client_id=client.id,
-                client_name=client.name,
-                trigger=trigger,
+        with self._starting:
+            if self._is_busy(job_id):
+                raise Conflict(
+                    f'A backup of {job.name} is queued or running already.', 'Wait for its end, or cancel it.'
+                )
+            backup = self.backups.add(
+                Backup(
+                    job_id=job_id,
+                    job_name=job.name,
+                    client_id=client.id,
+                    client_name=client.name,
+                    trigger=trigger,
+                )
             )
-        )
-        self.events.publish(Changed(noun='backup', id=backup.id, action='created'))
-        self.enqueue(backup)
+            self.events.publish(Changed(noun='backup', id=backup.id, action='created'))
+            self.enqueue(backup)
         return backup
 
     def enqueue(self, backup: Backup) -> None:
@@ -177,6 +178,12 @@ class Jobs:
             for job in self.jobs.all()
             if job.enabled and job.schedule and self._is_overdue(job, good.get(job.id))
         ]
+
+    def _is_busy(self, job_id: int) -> bool:
+        # A run whose record is final may not have left its worker yet; the next one may wait behind it.
+        tickets = [*self.queue.queued(), *self.queue.running()]
+        runs = [self.backups.find(ticket.run_id) for ticket in tickets if ticket.key == job_key(job_id)]
+        return any(run and not run.status.finished for run in runs)
 
     def _is_overdue(self, job: Job, last_good: Backup | None) -> bool:
         since = (last_good.start_time if last_good else job.created_at) or self.now()

@@ -10,7 +10,7 @@ from plumbus.api.application import create_api
 from plumbus.api.security import Gate
 from plumbus.config import Settings
 from plumbus.engine import Engine
-from tests.support.fake_engine import ScriptedEngine
+from tests.support.fake_engine import TIMEOUT_S, ScriptedEngine
 from tests.support.sshd import Sshd
 
 TOKEN = 'the-token-of-the-tests'
@@ -66,6 +66,21 @@ async def client_id(api: AsyncClient) -> int:
 async def job_id(api: AsyncClient, client_id: int) -> int:
     fields = {'client_id': client_id, 'name': 'Home', 'source_paths': ['/home/pi', '/etc']}
     return int((await api.post('/api/jobs', json=fields)).json()['job_id'])
+
+
+@pytest.fixture
+async def backup_id(api: AsyncClient, job_id: int) -> int:
+    """A backup that has ended."""
+    return int((await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()['backup_id'])
+
+
+@pytest.fixture
+async def running_id(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> int:
+    """A backup that is halfway and waits to be released."""
+    engine.release.clear()
+    started = int((await api.post(f'/api/jobs/{job_id}/run')).json()['backup_id'])
+    assert engine.halfway.wait(TIMEOUT_S)
+    return started
 
 
 def _connected(engine: Engine, headers: dict[str, str]) -> AsyncClient:

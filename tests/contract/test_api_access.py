@@ -270,6 +270,14 @@ class TestDescription:
         assert names <= description.json()['components']['schemas'].keys()
         assert '#/$defs' not in description.text
 
+    async def test_it_describes_every_answer(self, api: AsyncClient) -> None:
+        paths = (await api.get('/api/openapi.json')).json()['paths']
+        for path, routes in paths.items():
+            for method, route in routes.items():
+                for status, answer in route['responses'].items():
+                    schema = answer.get('content', {}).get('application/json', {}).get('schema', {})
+                    assert schema.get('type') != 'string', (method, path, status)
+
     async def test_a_change_may_be_any_subset(self, api: AsyncClient) -> None:
         schemas = (await api.get('/api/openapi.json')).json()['components']['schemas']
         assert set(schemas['ClientFields']['required']) == {'name', 'host', 'username'}

@@ -1,26 +1,11 @@
 """Backups over the API: listed, watched, noted, cancelled, looked into."""
 
-import asyncio
-import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from httpx import AsyncClient
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 
-from plumbus.api.application import create_api
-from plumbus.api.security import Gate
 from plumbus.errors import TransferFailed
 from plumbus.model import Status
 from tests.contract.test_api_access import assert_problem
@@ -35,62 +20,6 @@ SHOWN = {
 PROGRESS = {
     'phase', 'percent', 'bytes', 'bytes_total', 'files', 'files_total', 'rate_bps', 'eta_s', 'current_file',
 }  # fmt: skip
-
-
-@pytest.fixture
-async def backup_id(api: AsyncClient, job_id: int) -> int:
-    """A backup that has ended."""
-    return int((await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()['backup_id'])
-
-
-@pytest.fixture
-async def running_id(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> int:
-    """A backup that is halfway and waits to be released."""
-    engine.release.clear()
-    started = int((await api.post(f'/api/jobs/{job_id}/run')).json()['backup_id'])
-    assert engine.halfway.wait(TIMEOUT_S)
-    return started
-
-
-@contextmanager
-def served(engine: ScriptedEngine) -> Iterator[str]:
-    """Serve the API as NiceGUI does: by uvicorn, behind layers that pass every answer on in pieces."""
-
-    class Passing(BaseHTTPMiddleware):
-        async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
-            return await call_next(request)
-
-    app = Starlette(middleware=[Middleware(Passing), Middleware(GZipMiddleware), Middleware(Passing)])
-    app.mount('/', create_api(engine, Gate(engine)))
-    server = uvicorn.Server(uvicorn.Config(app, host='127.0.0.1', port=0, log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + TIMEOUT_S
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    try:
-        yield f'http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}'
-    finally:
-        server.should_exit = True
-        thread.join(TIMEOUT_S)
-
-
-def nobody_listens(engine: ScriptedEngine) -> bool:
-    """Return whether all listeners leave in time."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while engine.events.listener_count and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return engine.events.listener_count == 0
-
-
-def parsed(stream: str) -> list[tuple[str, Any]]:
-    """Given an event stream, return names and contents; comments are left out."""
-    events = []
-    for block in stream.split('\n\n'):
-        fields = dict(line.split(': ', 1) for line in block.splitlines() if not line.startswith(':'))
-        if fields:
-            events.append((fields['event'], json.loads(fields['data'])))
-    return events
 
 
 async def test_it_shows_all_of_a_backup(api: AsyncClient, backup_id: int) -> None:
@@ -189,59 +118,6 @@ async def test_the_log_is_text(api: AsyncClient, backup_id: int) -> None:
 async def test_an_unknown_backup_is_404(api: AsyncClient, path: str) -> None:
     method = 'POST' if path in {'cancel', 'restore'} else 'GET'
     assert_problem(await api.request(method, f'/api/backups/7/{path}'), 404)
-
-
-class TestEvents:
-    """The live stream."""
-
-    async def test_it_tells_all_until_the_end(
-        self, api: AsyncClient, engine: ScriptedEngine, running_id: int
-    ) -> None:
-        threading.Timer(0.3, engine.release.set).start()
-        answer = await api.get(f'/api/backups/{running_id}/events')
-        assert answer.headers['content-type'].startswith('text/event-stream')
-        events = parsed(answer.text)
-        names = [name for name, _ in events]
-        assert names[0] == names[-1] == 'status'
-        statuses = [content['status'] for name, content in events if name == 'status']
-        assert statuses == ['running', 'completed']
-        assert events[0][1]['progress']['percent'] == 50
-        lines = [line[9:] for name, content in events if name == 'log' for line in content['lines']]
-        assert lines[0] == 'the machine answers'
-        assert lines.count('the machine answers') == 1, 'the end of the log is not told twice'
-        assert lines[-1] == 'the end'
-        assert [content['phase'] for name, content in events if name == 'progress'] == ['publish']
-        assert engine.events.listener_count == 0
-
-    async def test_an_ended_backup_is_told_at_once(self, api: AsyncClient, backup_id: int) -> None:
-        events = parsed((await api.get(f'/api/backups/{backup_id}/events')).text)
-        assert [name for name, _ in events] == ['status', 'log']
-        assert events[0][1]['status'] == 'completed'
-
-    async def test_nobody_listens_any_more_when_the_reader_has_gone(
-        self, engine: ScriptedEngine, api: AsyncClient, running_id: int
-    ) -> None:
-        with served(engine) as url:
-            async with (
-                AsyncClient(base_url=url, headers=dict(api.headers), trust_env=False) as reader,
-                reader.stream('GET', f'/api/backups/{running_id}/events') as stream,
-            ):
-                assert (await anext(stream.aiter_lines())).startswith('event: status')
-                assert engine.events.listener_count == 1
-            assert await asyncio.to_thread(nobody_listens, engine)
-            engine.release.set()
-
-    async def test_it_ends_with_the_backup_that_is_deleted(
-        self, api: AsyncClient, engine: ScriptedEngine, running_id: int
-    ) -> None:
-        def delete() -> None:
-            engine.backups.cancel(running_id)
-            engine.backups.wait(running_id, TIMEOUT_S)
-            engine.backups.delete(running_id)
-
-        threading.Timer(0.2, delete).start()
-        assert parsed((await api.get(f'/api/backups/{running_id}/events')).text)[0][1]['status'] == 'running'
-        assert engine.events.listener_count == 0
 
 
 class TestOnARealMachine:

@@ -1,5 +1,6 @@
 """Jobs over the API: kept, changed, run, and when they run next."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -180,3 +181,16 @@ async def test_a_schedule_is_previewed(api: AsyncClient) -> None:
 )
 async def test_a_schedule_that_never_fires_is_422(api: AsyncClient, body: dict[str, Any], field: str) -> None:
     assert list(assert_problem(await api.post('/api/schedule/preview', json=body), 422)['fields']) == [field]
+
+
+async def test_the_next_run_may_follow_at_once(api: AsyncClient, job_id: int) -> None:
+    for number in range(1, 31):
+        backup = (await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()
+        assert (backup.get('id'), backup.get('status')) == (number, 'completed'), backup
+
+
+async def test_of_many_at_once_only_one_runs(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> None:
+    engine.release.clear()
+    answers = await asyncio.gather(*(api.post(f'/api/jobs/{job_id}/run') for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 7
+    engine.release.set()
