@@ -13,6 +13,8 @@ from pages.wording import LOOKS
 from plumbus.engine import Engine
 from plumbus.model import Status
 
+ALL_CLIENTS, ALL_JOBS = 'All clients', 'All jobs'
+
 
 def register(engine: Engine) -> None:
     """Draw /backups."""
@@ -20,7 +22,7 @@ def register(engine: Engine) -> None:
     @ui.page('/backups')
     async def backups(request: Request) -> None:
         async with frame(engine, 'Backups', here='/backups') as view:
-            await _draw(view, filters_of(request))
+            BackupList(view, filters_of(request))
 
 
 def filters_of(request: Request) -> Filters:
@@ -47,34 +49,47 @@ def address(filters: Filters) -> str:
     return f'/backups?{query}' if query else '/backups'
 
 
-async def _draw(view: View, filters: Filters) -> None:
-    clients = {client.id: client.name for client in await ask(view.engine.clients.all)}
-    jobs = {job.id: f'{job.client_name} · {job.name}' for job in await ask(view.engine.jobs.all)}
-    with box('card flush', 'section'):
-        with box('filters'):
-            search = ui.input(placeholder='Search client or job', value=filters.search).classes('search')
-            client = ui.select(
-                {None: 'All clients', **clients},
-                value=filters.client_id if filters.client_id in clients else None,
-            )
-            job = ui.select(
-                {None: 'All jobs', **jobs}, value=filters.job_id if filters.job_id in jobs else None
-            )
-            status = ui.select(
-                {None: 'Any status', **{s.value: look.word for s, look in LOOKS.items()}},
-                value=filters.status,
-            )
-        _name({'Search': search, 'Client': client, 'Job': job, 'Status': status})
-        listing = history(view, filters)
+class BackupList:
+    """The filters and, below them, what they let through."""
 
-    async def narrow() -> None:
-        filters.search, filters.client_id = search.value or '', client.value
-        filters.job_id, filters.status = job.value, status.value
+    def __init__(self, view: View, filters: Filters) -> None:
+        self._view, self._filters = view, filters
+        with box('card flush', 'section'):
+            with box('filters'):
+                self._search = ui.input(placeholder='Search client or job', value=filters.search).classes(
+                    'search'
+                )
+                self._client = ui.select(
+                    _options(ALL_CLIENTS, {}, filters.client_id), value=filters.client_id
+                )
+                self._job = ui.select(_options(ALL_JOBS, {}, filters.job_id), value=filters.job_id)
+                words = {status.value: look.word for status, look in LOOKS.items()}
+                self._status = ui.select({None: 'Any status', **words}, value=filters.status)
+            _name({'Search': self._search, 'Client': self._client, 'Job': self._job, 'Status': self._status})
+            self._listing = history(view, filters)
+        for element in (self._search, self._client, self._job, self._status):
+            element.on_value_change(self._narrow)
+        ui.timer(0, self._load_names, once=True)
+
+    async def _load_names(self) -> None:
+        engine = self._view.engine
+        clients = {client.id: client.name for client in await ask(engine.clients.all)}
+        jobs = {job.id: f'{job.client_name} · {job.name}' for job in await ask(engine.jobs.all)}
+        self._client.set_options(_options(ALL_CLIENTS, clients, self._client.value))
+        self._job.set_options(_options(ALL_JOBS, jobs, self._job.value))
+
+    async def _narrow(self) -> None:
+        filters = self._filters
+        filters.search, filters.status = self._search.value or '', self._status.value
+        filters.client_id, filters.job_id = self._client.value, self._job.value
         ui.navigate.history.replace(address(filters))
-        await listing.restart()
+        await self._listing.restart()
 
-    for element in (search, client, job, status):
-        element.on_value_change(narrow)
+
+def _options(everything: str, names: dict[int, str], chosen: int | None) -> dict[int | None, str]:
+    """Return what can be chosen; what the address asks for is among it even if nothing goes by that id."""
+    unknown = {} if chosen is None or chosen in names else {chosen: f'Number {chosen}'}
+    return {None: everything, **unknown, **names}
 
 
 def _name(fields: dict[str, ui.element]) -> None:

@@ -18,9 +18,10 @@ def register(engine: Engine) -> None:
     async def edit_client(client_id: str) -> None:
         async with friendly(engine, '/clients'):
             client = await ask(engine.clients.get, number_in(client_id))
+            others = await ask(engine.clients.all)
             crumbs = [('Clients', '/clients'), (client.name, f'/clients/{client.id}')]
             async with frame(engine, 'Edit', here='/clients', crumbs=crumbs) as view:
-                ClientEditor(view, client, await ask(engine.clients.all))
+                ClientEditor(view, client, others)
 
 
 class ClientEditor:

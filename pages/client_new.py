@@ -33,8 +33,9 @@ def register(engine: Engine) -> None:
 
     @ui.page('/clients/new')
     async def add_client() -> None:
+        others = await ask(engine.clients.all)
         async with frame(engine, 'Add a client', here='/clients', crumbs=[('Clients', '/clients')]) as view:
-            Wizard(view, await ask(engine.clients.all))
+            Wizard(view, others)
 
 
 class Wizard:

@@ -47,7 +47,10 @@ class View:
 
 @asynccontextmanager
 async def frame(engine: Engine, title: str, *, here: str, crumbs: Crumbs = ()) -> AsyncIterator[View]:
-    """Given the page's title and its place in the navigation, draw everything around it and yield the view."""
+    """Given the page's title and its place in the navigation, draw everything around it and yield the view.
+
+    Await nothing inside: timers begin then, and what is not drawn yet would miss the first answer to the browser.
+    """
     user = current_user()
     chosen: theme.Theme = await ask(engine.accounts.theme, user)
     switch = theme.apply(chosen)

@@ -40,9 +40,10 @@ def register(engine: Engine) -> None:
     async def edit_job(job_id: str) -> None:
         async with friendly(engine, '/jobs'):
             job = await ask(engine.jobs.get, number_in(job_id))
+            clients = await ask(engine.clients.all)
             crumbs = [('Jobs', '/jobs'), (job.name, f'/jobs/{job.id}')]
             async with frame(engine, 'Edit', here='/jobs', crumbs=crumbs) as view:
-                JobEditor(view, job, await ask(engine.clients.all))
+                JobEditor(view, job, clients)
 
 
 class JobEditor:

@@ -26,7 +26,9 @@ async def _asked(title: str, losses: Sequence[str], act: str, keep: str, option:
         box_ticked = ui.checkbox(option) if option else None
         with box('actions'):
             button(keep, on_click=dialog.close).props('autofocus')
-            button(act, 'danger', on_click=lambda: dialog.submit(bool(box_ticked and box_ticked.value)))
+            button(act, 'danger', on_click=lambda: dialog.submit(bool(box_ticked and box_ticked.value))).mark(
+                'confirm'
+            )
     answer: bool | None = await dialog
     dialog.delete()
     return answer

@@ -25,7 +25,9 @@ class FileTree:
         self._nodes: dict[str, Node] = {}
         self._root: list[Node] = []
         self._tree = (
-            ui.tree([], on_expand=self._expanded).classes('tree').props('dense no-transition no-connectors icon=o_chevron_right')
+            ui.tree([], on_expand=self._expanded)
+            .classes('tree')
+            .props('dense no-transition no-connectors icon=o_chevron_right')
         )
         self._tree.props['aria-label'] = 'Files and folders'
         self._tree.props['no-nodes-label'] = 'Loading …'

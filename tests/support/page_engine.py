@@ -114,7 +114,11 @@ class Clients:
         return list(self._engine.client_list)
 
     def get(self, number: int) -> Client:
-        return found(self._engine.client_list, number, 'client')
+        return self._stored(number).model_copy()
+
+    def _stored(self, number: int) -> Client:
+        client: Client = found(self._engine.client_list, number, 'client')
+        return client
 
     def create(self, fields: dict[str, Any]) -> Client:
         good = checked(ClientFields, fields).model_dump(exclude={'password', 'private_key'})
@@ -124,7 +128,7 @@ class Clients:
         return client
 
     def update(self, number: int, fields: dict[str, Any]) -> Client:
-        client = self.get(number)
+        client = self._stored(number)
         if fields.get('revision', client.revision) < client.revision:
             raise Conflict(
                 'Someone changed this client meanwhile.', 'Reload the page and make your change again.'
@@ -138,7 +142,7 @@ class Clients:
         return client
 
     def delete(self, number: int, cascade: bool = False, delete_data: bool = False) -> None:
-        client = self.get(number)
+        client = self._stored(number)
         if not cascade and any(job.client_id == number for job in self._engine.job_list):
             raise Conflict('The client still has jobs.', 'Delete its jobs first.')
         self._engine.client_list.remove(client)
@@ -164,7 +168,7 @@ class Clients:
         return self.try_fields(self.get(number).model_dump())
 
     def trust(self, number: int, fingerprint: str) -> Client:
-        client = self.get(number)
+        client = self._stored(number)
         client.host_key = fingerprint
         return client
 

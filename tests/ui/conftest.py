@@ -47,4 +47,22 @@ async def rows(user: User, label: str) -> list[dict[str, Any]]:
 
 def _tables(user: User, label: str) -> list[ui.table]:
     assert user.client
-    return [e for e in user.client.elements.values() if isinstance(e, ui.table) and e.props.get('aria-label') == label]
+    return [
+        e
+        for e in user.client.elements.values()
+        if isinstance(e, ui.table) and e.props.get('aria-label') == label
+    ]
+
+
+def field(user: User, label: str) -> Any:
+    """Return the field with that label."""
+    from pages.widgets.fields import identity
+
+    assert user.client
+    found = [
+        element
+        for element in user.client.elements.values()
+        if element.props.get('for') == identity(label) and hasattr(element, 'value')
+    ]
+    assert len(found) == 1, f'{len(found)} fields are labelled {label}'
+    return found[0]

@@ -21,14 +21,19 @@ async def test_it_draws_the_navigation_on_every_page(user: User, address: str) -
     await user.should_see('2 running', retries=10)
 
 
-@pytest.mark.parametrize('address', ['/backups/99999', '/jobs/99999', '/clients/99999', '/jobs/99999/edit', '/clients/99999/edit'])
+@pytest.mark.parametrize(
+    'address', ['/backups/99999', '/jobs/99999', '/clients/99999', '/jobs/99999/edit', '/clients/99999/edit']
+)
 async def test_it_answers_404_in_plain_words_for_what_does_not_exist(user: User, address: str) -> None:
     response = await user.http_client.get(address)
     assert response.status_code == 404
     assert 'There is no' in response.text
 
 
-@pytest.mark.parametrize('address', ['/backups/-1', '/backups/x', '/jobs/1e3', '/clients/١', '/clients/' + '9' * 400, '/nowhere', '/a/b/c'])
+@pytest.mark.parametrize(
+    'address',
+    ['/backups/-1', '/backups/x', '/jobs/1e3', '/clients/١', '/clients/' + '9' * 400, '/nowhere', '/a/b/c'],
+)
 async def test_it_answers_404_for_addresses_that_make_no_sense(user: User, address: str) -> None:
     response = await user.http_client.get(address)
     assert response.status_code == 404

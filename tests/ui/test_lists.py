@@ -37,7 +37,9 @@ async def test_it_ignores_filters_that_make_no_sense(user: User) -> None:
 async def test_it_searches_as_one_types(user: User) -> None:
     await user.open('/backups')
     await rows(user, 'Backups')
-    search = next(element for element in user.find(kind=ui.input).elements if element.props['aria-label'] == 'Search')
+    search = next(
+        element for element in user.find(kind=ui.input).elements if element.props['aria-label'] == 'Search'
+    )
     search.value = 'garden'
     table = next(iter(user.find(kind=ui.table).elements))
     await until(lambda: all('garden-pi' in row['name']['text'] for row in table.rows))

@@ -7,7 +7,14 @@ from tests.support.page_engine import PageEngine
 
 async def test_it_posts_the_login_to_the_server(user: User) -> None:
     text = (await user.http_client.get('/login?next=/jobs')).text
-    for part in ('"action":"/login"', '"method":"post"', '"name":"username"', '"name":"password"', '"value":"/jobs"', 'current-password'):
+    for part in (
+        '"action":"/login"',
+        '"method":"post"',
+        '"name":"username"',
+        '"name":"password"',
+        '"value":"/jobs"',
+        'current-password',
+    ):
         assert part in text.replace('": "', '":"')
 
 

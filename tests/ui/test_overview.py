@@ -1,0 +1,116 @@
+"""What the dashboard concludes from clients, jobs and history."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pages.overview import days, overview, squares
+from plumbus.model import Backup, Client, JobView, Status
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+BERLIN = ZoneInfo('Europe/Berlin')
+
+
+def client(number: int = 1, name: str = 'pi') -> Client:
+    return Client(id=number, name=name, host='pi.local', username='pi')
+
+
+def job(number: int = 1, client_id: int = 1, **more: Any) -> JobView:
+    return JobView(id=number, client_id=client_id, name='home', source_paths=['/home'], **more)
+
+
+def backup(
+    status: str, *, ago: timedelta = timedelta(hours=1), job_id: int = 1, client_id: int = 1, **more: Any
+) -> Backup:
+    begun = NOW - ago
+    return Backup(
+        id=more.pop('id', 1),
+        job_id=job_id,
+        client_id=client_id,
+        status=Status(status),
+        start_time=begun,
+        **more,
+    )
+
+
+def test_it_says_that_all_is_well() -> None:
+    made = overview(
+        [client(), client(2, 'nas')],
+        [job(), job(2, 2)],
+        [backup('completed'), backup('completed', job_id=2, client_id=2)],
+        NOW,
+    )
+    assert made.verdict == 'All 2 clients are protected'
+    assert made.tone == 'ok'
+    assert made.concerns == []
+
+
+def test_it_names_who_needs_attention_and_why() -> None:
+    failed = backup('failed', error_message='No answer on port 22. Is it switched on?', id=7)
+    made = overview(
+        [client(), client(2, 'nas')], [job(), job(2, 2)], [failed, backup('completed', job_id=2)], NOW
+    )
+    assert made.verdict == '1 of 2 clients is protected'
+    assert made.summary == '1 needs attention: pi.'
+    assert made.concerns[0].cause == 'No answer on port 22. Is it switched on?'
+    assert made.concerns[0].target == '/backups/7'
+
+
+def test_it_counts_a_warning_as_protected_but_tells_it() -> None:
+    made = overview([client()], [job()], [backup('warning', warnings=['/a: permission denied'])], NOW)
+    assert made.verdict == 'Your client is protected'
+    assert made.concerns[0].cause == '1 file could not be read.'
+
+
+def test_it_looks_at_the_last_finished_backup() -> None:
+    history = [
+        backup('running', ago=timedelta(minutes=1)),
+        backup('cancelled', ago=timedelta(hours=2)),
+        backup('completed', ago=timedelta(hours=3)),
+    ]
+    assert overview([client()], [job()], history, NOW).tone == 'ok'
+
+
+def test_it_does_not_call_safe_what_was_never_backed_up() -> None:
+    assert overview([client()], [], [], NOW).concerns[0].cause == 'Nothing is backed up from this client yet.'
+    assert overview([client()], [job()], [], NOW).concerns[0].cause == 'It has no backup yet.'
+    assert (
+        overview([client()], [job(enabled=False)], [backup('completed')], NOW).concerns[0].cause
+        == 'All of its jobs are paused.'
+    )
+
+
+def test_it_notices_a_run_that_did_not_begin() -> None:
+    late = job(next_run=NOW - timedelta(hours=2))
+    assert 'late' in overview([client()], [late], [backup('completed')], NOW).concerns[0].cause
+
+
+def test_it_orders_what_comes_next() -> None:
+    jobs = [
+        job(1, next_run=NOW + timedelta(hours=2)),
+        job(2, next_run=NOW + timedelta(hours=1)),
+        job(3),
+        job(4, enabled=False, next_run=NOW),
+    ]
+    assert [one.id for _, one in overview([client()], jobs, [], NOW).due] == [2, 1]
+
+
+def test_it_shows_the_worst_backup_of_each_day_in_local_time() -> None:
+    late_evening = datetime(2026, 11, 22, 23, 30, tzinfo=UTC) - NOW  # already the 23rd in Berlin
+    history = [
+        backup('completed', id=1),
+        backup('failed', ago=-late_evening, id=2),
+        backup('warning', ago=timedelta(days=3), id=3),
+    ]
+    rows = squares(history, NOW.astimezone(BERLIN).date(), BERLIN)[1]
+    assert {day.day: (square.tone, square.backup_id) for day, square in rows.items()} == {
+        23: ('fa', 2),
+        20: ('wa', 3),
+    }
+    assert '2' in rows[NOW.date()].label
+
+
+def test_it_forgets_what_is_older_than_thirty_days() -> None:
+    assert squares([backup('failed', ago=timedelta(days=30))], NOW.date(), BERLIN) == {}
+    assert len(days(NOW.date())) == 30
+    assert days(NOW.date())[-1] == NOW.date()

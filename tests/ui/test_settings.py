@@ -1,0 +1,36 @@
+"""Settings: the key to install, the password."""
+
+import pytest
+from nicegui.testing import User
+
+from tests.support.page_engine import PageEngine
+from tests.ui.conftest import field, until
+
+
+async def test_it_shows_the_line_that_installs_the_key(user: User, engine: PageEngine) -> None:
+    await user.open('/settings')
+    await user.should_see(engine.system.public_key().install_command, retries=10)
+
+
+async def test_it_changes_the_password(
+    user: User, engine: PageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = list[tuple[str, ...]]()
+    monkeypatch.setattr(engine.accounts, 'change_password', lambda *given: changed.append(given))
+    await user.open('/settings')
+    field(user, 'Present password').value = 'plumbus'
+    field(user, 'New password').value = field(user, 'New password again').value = 'more fleeb juice'
+    user.find('Change the password').click()
+    await until(lambda: changed == [('admin', 'plumbus', 'more fleeb juice')])
+    assert field(user, 'New password').value == ''
+
+
+async def test_it_says_beside_the_field_what_is_wrong(user: User) -> None:
+    await user.open('/settings')
+    field(user, 'Present password').value = 'wrong'
+    field(user, 'New password').value = 'more fleeb juice'
+    user.find('Change the password').click()
+    await until(lambda: bool(field(user, 'New password again').error))
+    field(user, 'New password again').value = 'more fleeb juice'
+    user.find('Change the password').click()
+    await until(lambda: field(user, 'Present password').error == 'Is not your present password.')
