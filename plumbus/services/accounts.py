@@ -173,7 +173,10 @@ class Accounts:
 
     def local_user(self) -> User:
         """Return the user of a desktop window, who has no password."""
-        return self._account(LOCAL) or self._users.add(Account(username=LOCAL))
+        if known := self._account(LOCAL):
+            return known
+        with self._database.transaction():
+            return self._account(LOCAL) or self._users.add(Account(username=LOCAL))
 
     def theme(self, username: str) -> Theme:
         """Given a user's name, return the colours that user chose."""
