@@ -13,6 +13,7 @@ from pages.wording import LOOKS
 from plumbus.engine import Engine
 from plumbus.model import Status
 
+Choices = dict[int | None, str]
 ALL_CLIENTS, ALL_JOBS = 'All clients', 'All jobs'
 
 
@@ -73,8 +74,8 @@ class BackupList:
 
     async def _load_names(self) -> None:
         engine = self._view.engine
-        clients = {client.id: client.name for client in await ask(engine.clients.all)}
-        jobs = {job.id: f'{job.client_name} · {job.name}' for job in await ask(engine.jobs.all)}
+        clients: Choices = {client.id: client.name for client in await ask(engine.clients.all)}
+        jobs: Choices = {job.id: f'{job.client_name} · {job.name}' for job in await ask(engine.jobs.all)}
         self._client.set_options(_options(ALL_CLIENTS, clients, self._client.value))
         self._job.set_options(_options(ALL_JOBS, jobs, self._job.value))
 
@@ -86,10 +87,12 @@ class BackupList:
         await self._listing.restart()
 
 
-def _options(everything: str, names: dict[int, str], chosen: int | None) -> dict[int | None, str]:
+def _options(everything: str, names: Choices, chosen: int | None) -> Choices:
     """Return what can be chosen; what the address asks for is among it even if nothing goes by that id."""
-    unknown = {} if chosen is None or chosen in names else {chosen: f'Number {chosen}'}
-    return {None: everything, **unknown, **names}
+    options: Choices = {None: everything}
+    if chosen is not None:
+        options[chosen] = f'Number {chosen}'
+    return {**options, **names}
 
 
 def _name(fields: dict[str, ui.element]) -> None:

@@ -19,7 +19,8 @@ async def confirm_with(title: str, losses: Sequence[str], option: str, *, act: s
 
 
 async def _asked(title: str, losses: Sequence[str], act: str, keep: str, option: str | None) -> bool | None:
-    with ui.dialog() as dialog, box('dialog'):
+    # It hangs from the page itself: what asks, a button in a list say, may be drawn anew while it is open.
+    with ui.context.client.content, ui.dialog() as dialog, box('dialog'):
         dialog.props['aria-label'] = title
         Text(title, tag='h2')
         _draw_losses(losses)
@@ -30,7 +31,8 @@ async def _asked(title: str, losses: Sequence[str], act: str, keep: str, option:
                 'confirm'
             )
     answer: bool | None = await dialog
-    dialog.delete()
+    if not dialog.is_deleted:
+        dialog.delete()
     return answer
 
 

@@ -10,7 +10,7 @@ from plumbus.model import ConnectionTest
 GOOD = Look(tone='ok', icon='o_check', word='it works')
 BAD = Look(tone='fa', icon='o_close', word='no connection')
 KEYS = {'new': 'new, not trusted yet', 'trusted': 'as pinned', 'changed': 'CHANGED since it was pinned'}
-COMPARE = 'To be sure it is your machine, compare with what this prints there: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub'
+COMPARE = 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub'
 
 
 def draw_test(result: ConnectionTest) -> None:
@@ -30,7 +30,9 @@ def draw_test(result: ConnectionTest) -> None:
                     Text(name, tag='dt')
                     Text(value, 'mono' if name == 'Fingerprint' else '', 'dd')
         if result.host_key and result.host_key.status == 'new':
-            Text(COMPARE, 'sub small wrap-any', 'p')
+            with box('sub small wrap-any', 'p'):
+                Text('To be sure it is your machine, compare the fingerprint with what this prints there: ')
+                Text(COMPARE, 'mono')
         if result.sudo_details:
             with ui.expansion('What the machine said about sudo').classes('w-full'):
                 Text(result.sudo_details, 'code mono', 'pre')
