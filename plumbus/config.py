@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(None, description='Encrypts stored passwords and private keys.')
     max_parallel: int = Field(3, ge=1, le=100, description='Backups and restores running at once.')
+    disk_reserve_percent: float = Field(
+        2, ge=0, le=90, description='Share of the disk that backups leave free.'
+    )
     timezone: Timezone | None = Field(
         None, validation_alias='TZ', description="Time zone of cron expressions; the system's without it."
     )

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from plumbus.backup.capabilities import local_options
+from plumbus.backup.capabilities import local_options, local_rsync, probe_file_system
 from plumbus.backup.execution import INTERRUPTED, Execution
+from plumbus.backup.guards import StoreGuard
 from plumbus.backup.reporting import LiveRuns
 from plumbus.backup.restore import RestoreRunner
 from plumbus.backup.runner import BackupRunner
@@ -77,11 +78,14 @@ class Engine:
         data_dir = settings.data_dir.resolve()
         keys = Keys(data_dir / 'keys')
         targets, snapshots = Targets(store.clients, store.vault, keys), Snapshots(data_dir)
-        options, live = local_options(data_dir), LiveRuns()
+        tool, disk = local_rsync(data_dir), probe_file_system(snapshots.root)
+        options, live = local_options(tool, disk), LiveRuns()
+        self._store_guard = StoreGuard(snapshots.root)
         shared: dict[str, Any] = {'logs': store.logs, 'events': self.events, 'live': live}
 
         self._backup_runner = BackupRunner(
             clients=store.clients, jobs=store.jobs, targets=targets, snapshots=snapshots, options=options,
+            store=self._store_guard, disk=disk, reserve_percent=settings.disk_reserve_percent,
             execution=Execution(kind='backup', records=store.backups, now=clock, **shared),
         )  # fmt: skip
         self._restore_runner = RestoreRunner(
@@ -103,12 +107,14 @@ class Engine:
         )  # fmt: skip
         self.system = System(
             data_dir=data_dir, database=store.database, clients=store.clients, backups=store.backups, jobs=self.jobs,
-            queue=self._queue, keys=keys, scheduler_alive=lambda: self._scheduler.alive, now=clock,
+            queue=self._queue, keys=keys, tool=tool, disk=disk, scheduler_alive=lambda: self._scheduler.alive, now=clock,
         )  # fmt: skip
 
     def start(self) -> None:
         """Bring the records in line with what is on disk, queue again what waited, and let the threads begin."""
         self.system.check_store()
+        self._store_guard.prepare(holds_snapshots=self.backups.hold_snapshots())
+        self.system.warn()
         self.accounts.prepare()
         settle_leftovers(self.backups, self.restores, self.jobs)
         self._queue.start()

@@ -1,42 +1,104 @@
 """What this machine's rsync and the file system of the data folder can keep."""
 
 import contextlib
+import errno
 import os
+import re
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from plumbus.backup.tree import clone
 from plumbus.cancellation import Cancellation
 from plumbus.errors import PlumbusError
 from plumbus.transfer import process, rsync
 
-
-def local_options(data_dir: Path) -> rsync.Options:
-    """Given the data folder, return rsync's options with ACLs and xattrs switched on where both can keep them."""
-    features = local_features(data_dir)
-    xattrs = 'xattrs' in features and keeps_xattrs(data_dir)
-    return rsync.Options(acls='ACLs' in features and xattrs, xattrs=xattrs)
+SECURE_RSYNC = (3, 4, 3)
+HOLE = 2**20
 
 
-def local_features(data_dir: Path) -> set[str]:
-    """Return the features that this machine's rsync was built with, as `rsync --version` lists them; none if it is missing."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileSystem:
+    """What files in the data folder can have."""
+
+    hard_links: bool
+    xattrs: bool
+    acls: bool
+    case_sensitive: bool
+    sparse_files: bool
+    reflinks: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rsync:
+    """This machine's rsync: its version, empty if it is missing, and the features it was built with."""
+
+    version: str
+    features: frozenset[str]
+
+    @property
+    def secure(self) -> bool:
+        """Whether the holes are mended that were found up to 2025 (rsync 3.4.3)."""
+        return tuple(int(part) for part in re.findall(r'\d+', self.version)[:3]) >= SECURE_RSYNC
+
+
+def local_options(tool: Rsync, disk: FileSystem) -> rsync.Options:
+    """Given this machine's rsync and disk, return rsync's options with ACLs and xattrs where both can keep them."""
+    return rsync.Options(
+        acls='ACLs' in tool.features and disk.acls, xattrs='xattrs' in tool.features and disk.xattrs
+    )
+
+
+def local_rsync(home: Path) -> Rsync:
+    """Return what `rsync --version` tells on this machine."""
     lines: list[bytes] = []
     with contextlib.suppress(PlumbusError):
         process.run(
             ['rsync', '--version'],
             cancellation=Cancellation(),
-            env=rsync.environment(data_dir),
+            env=rsync.environment(home),
             on_output=lines.extend,
             idle_timeout_s=10,
         )
-    return {word.strip() for line in lines for word in line.decode('ascii', 'replace').split(',')}
+    text = b'\n'.join(lines).decode('ascii', 'replace')
+    version = re.match(r'rsync\s+version\s+v?(\S+)', text)
+    return Rsync(
+        version=version[1] if version else '',
+        features=frozenset(word.strip() for word in re.split(r'[,\n]', text)),
+    )
 
 
-def keeps_xattrs(folder: Path) -> bool:
-    """Given a folder, return whether files in it can have extended attributes."""
+def probe_file_system(folder: Path) -> FileSystem:
+    """Given a folder, try what files in it can have. Nothing stays behind."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix='.probe-') as file:
-        try:
-            os.setxattr(file.name, 'user.plumbus.probe', b'1')
-        except OSError:
-            return False
+    with tempfile.TemporaryDirectory(dir=folder, prefix='.probe-') as name:
+        place = Path(name)
+        (place / 'file').write_bytes(b'x')
+        return FileSystem(
+            hard_links=_works(lambda: os.link(place / 'file', place / 'link')),
+            xattrs=_works(lambda: os.setxattr(place / 'file', 'user.plumbus.probe', b'1')),
+            acls=_works(lambda: os.getxattr(place / 'file', 'system.posix_acl_access')),
+            case_sensitive=not (place / 'FILE').exists(),
+            sparse_files=_is_sparse(place / 'sparse'),
+            reflinks=_works(lambda: _clone(place / 'file', place / 'clone')),
+        )
+
+
+def _works(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except OSError as error:
+        return error.errno == errno.ENODATA  # the attribute could be there, but is not
     return True
+
+
+def _is_sparse(path: Path) -> bool:
+    with path.open('wb') as file:
+        file.truncate(HOLE)
+    return path.stat().st_blocks * 512 < HOLE
+
+
+def _clone(source: Path, target: Path) -> None:
+    with source.open('rb') as known, target.open('wb') as new:
+        clone(known.fileno(), new.fileno())

@@ -1,7 +1,7 @@
 """What backups and restores share: from queued to a final record that tells the truth, whatever happens in between."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -110,7 +110,9 @@ def internal_failure() -> TransferFailed:
     return TransferFailed(message, 'Look into logs/plumbus.log, and report what it says.', 'internal')
 
 
-def judged(outcome: Outcome, stage: Stage, cancellation: Cancellation) -> Explanation:
+def judged(
+    outcome: Outcome, stage: Stage, cancellation: Cancellation, sources: Sequence[str] = ()
+) -> Explanation:
     """Given how a child ended, return what to tell of it. Raise if that means the run cannot go on.
 
     Raise Cancelled if it was asked to stop, TransferFailed with cause and remedy if it failed.
@@ -124,7 +126,7 @@ def judged(outcome: Outcome, stage: Stage, cancellation: Cancellation) -> Explan
         message = f'Nothing came from the machine for {IDLE_TIMEOUT_S:.0f} seconds.'
         remedy = 'Look whether it is up and its network and disks are well.'
         raise TransferFailed(message, remedy, 'timeout', transient=True)
-    told = explain(outcome.exit_code, outcome.error_lines, stage=stage)
+    told = explain(outcome.exit_code, outcome.error_lines, stage=stage, sources=sources)
     if told.severity == 'failed':
         raise TransferFailed(
             told.message, told.remedy, told.cause, exit_code=outcome.exit_code, transient=told.transient

@@ -18,6 +18,7 @@ class Tally:
     """Counts of a whole tree. Bytes count every file once, however many names it has; folders are not files."""
 
     files: int = 0
+    folders: int = 0
     bytes: int = 0
     new: int = 0
     changed: int = 0
@@ -25,9 +26,15 @@ class Tally:
     fetch_files: int = 0
     fetch_bytes: int = 0
 
+    @property
+    def inodes(self) -> int:
+        """How many the new snapshot needs: folders are never shared, files only while nothing of them changes."""
+        return self.folders + self.new + self.changed
+
     def see(self, item: Item, entry: Entry) -> None:
         """Given one more item and its entry, count it."""
         if entry.kind == 'd':
+            self.folders += 1
             return
         self.files += 1
         if entry.kind == 'f' and not entry.linked:

@@ -8,10 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import humanize
-
 from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
+from plumbus.backup.guards import RoomGuard, size
 from plumbus.backup.listing import OutputReader, nul_separated
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
@@ -21,7 +20,6 @@ from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.snapshots import Snapshot, Workspace
 from plumbus.backup.tree import Tree
 from plumbus.cancellation import Cancellation
-from plumbus.errors import TransferFailed
 from plumbus.transfer import process, rsync
 from plumbus.transfer.items import Item, TransferProgress
 from plumbus.transfer.names import path_bytes
@@ -56,6 +54,7 @@ class Pull:
     reporter: Reporter
     cancellation: Cancellation
     home: Path
+    room: RoomGuard
     deadline: float | None = None
     linked: bool = False
     pulled: Pulled = field(default_factory=lambda: Pulled(tally=Tally()))
@@ -82,7 +81,7 @@ class Pull:
         self._scan(self.workspace.tree, lambda item: tally.see(item, entry_of(item)))
         tally.fetch_files, tally.fetch_bytes = tally.files, tally.bytes
         self._announce()
-        self._check_room()
+        self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
         fetched = Tally()
         with ManifestWriter(self.workspace.manifest) as manifest:
 
@@ -92,7 +91,7 @@ class Pull:
                 self._count_stored(entry)
                 manifest.add(entry)
 
-            reader = OutputReader(take, self.reporter.show_transfer)
+            reader = OutputReader(take, self._show_transfer)
             arguments = rsync.fetch_all_arguments(
                 self.options,
                 self.session.rsync_shell,
@@ -107,7 +106,7 @@ class Pull:
     def _next_run(self, plan: Plan) -> None:
         self.pulled.tally = plan.tally
         self._announce()
-        self._check_room()
+        self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
         fetched: dict[bytes, Entry] = {}
         if plan.changes_anything:
             self.workspace.fetching = True
@@ -182,7 +181,7 @@ class Pull:
             if planned is not None:
                 fetched[item.path] = entry_of(item, planned, reader.algorithm)._replace(stored=True)
 
-        reader = OutputReader(take, self.reporter.show_transfer)
+        reader = OutputReader(take, self._show_transfer)
         arguments = rsync.fetch_listed_arguments(
             self.options, self.session.rsync_shell, self.session.alias, self.workspace.tree
         )
@@ -228,16 +227,6 @@ class Pull:
         if entry.stored and entry.kind == 'f' and not entry.linked:
             self.pulled.disk_bytes += entry.size
 
-    def _check_room(self) -> None:
-        status = os.statvfs(self.workspace.path)
-        free, needed = status.f_bavail * status.f_frsize, self.pulled.tally.fetch_bytes
-        if needed > free:
-            raise TransferFailed(
-                f'The disk of the data folder is too full: {size(needed)} are to come, {size(free)} are free.',
-                'Delete old backups, keep fewer snapshots, or move the data folder to a larger disk.',
-                'disk_full',
-            )
-
     def _announce(self) -> None:
         tally = self.pulled.tally
         self.reporter.say(
@@ -255,6 +244,10 @@ class Pull:
         self._accept(outcome, 'transfer')
         self.pulled.transferred_bytes += reader.stats.get('literal_bytes', 0)
         self.pulled.exit_code = outcome.exit_code
+
+    def _show_transfer(self, progress: TransferProgress | None, items: list[Item]) -> None:
+        self.room.look()
+        self.reporter.show_transfer(progress, items)
 
     def _run(
         self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
@@ -275,15 +268,11 @@ class Pull:
 
     def _accept(self, outcome: Outcome, stage: Stage) -> None:
         """Take over the complaints about single files; raise if the child's end means that there is no whole tree."""
-        told = judged(outcome, stage, self.cancellation)
+        sources = self.sources if stage == 'scan' else ()
+        told = judged(outcome, stage, self.cancellation, sources)
         if told.severity == 'warning':
             self.pulled.partial = True
         if told.cause:
             listed = told.files or [told.message]
             self.pulled.warnings += [text for text in listed if text not in self.pulled.warnings]
             del self.pulled.warnings[MAX_WARNINGS:]
-
-
-def size(count: int) -> str:
-    """Given bytes, return them for people ('1.9 GB')."""
-    return str(humanize.naturalsize(count))

@@ -1,13 +1,15 @@
 """One backup from the queue to its record: whatever happens, the record tells the truth and says what to do."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from plumbus.backup.capabilities import FileSystem
 from plumbus.backup.execution import INTERRUPTED, Execution
-from plumbus.backup.pull import Pull, Pulled, size
+from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
+from plumbus.backup.pull import Pull, Pulled
 from plumbus.backup.reporting import Reporter, readable
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshots, Workspace
 from plumbus.backup.targets import Targets
@@ -46,7 +48,10 @@ class BackupRunner:
     targets: Targets
     snapshots: Snapshots
     execution: Execution[Backup]
-    options: rsync.Options = field(default_factory=rsync.Options)
+    store: StoreGuard
+    disk: FileSystem
+    options: rsync.Options
+    reserve_percent: float
 
     def execute(self, backup_id: int, cancellation: Cancellation) -> None:
         """Given a queued backup, run it to its end. The record is final afterwards; nothing is raised for a failed run."""
@@ -90,6 +95,13 @@ class BackupRunner:
                 tries_left, pause = tries_left - 1, pause * 2
 
     def _attempt(self, attempt: Attempt) -> dict[str, Any]:
+        self.store.check()
+        if not self.disk.hard_links:
+            raise TransferFailed(
+                'The disk of the data folder knows no hard links, so every snapshot would be a full copy.',
+                'Use a disk with a Linux file system, like ext4, xfs or btrfs.',
+                'no_hard_links',
+            )
         attempt.reporter.phase('connecting')
         attempt.reporter.say(
             f'{attempt.client.name} ({attempt.client.username}@{attempt.client.host}:{attempt.client.port}): '
@@ -101,9 +113,11 @@ class BackupRunner:
         workspace = attempt.workspace = self.snapshots.begin(attempt.folder)
         try:
             pulled = self._connected(attempt, target, workspace)
-        except BaseException:
+        except BaseException as error:
             if not (workspace.fetching or workspace.continued):
                 self.snapshots.discard(workspace)
+            elif ran_full(error):
+                workspace.tidy()  # what had come of one file is the price for a record that can be written
             raise
         return self._publish(attempt, workspace, pulled)
 
@@ -126,6 +140,7 @@ class BackupRunner:
             reporter=attempt.reporter,
             cancellation=attempt.cancellation,
             home=self.snapshots.data_dir,
+            room=RoomGuard(self.snapshots.data_dir, self.reserve_percent),
             deadline=attempt.deadline,
         )
         return pull.run()
@@ -140,8 +155,14 @@ class BackupRunner:
                 exit_code=pulled.exit_code,
             )
         self._sync(workspace, attempt)
+        warning = shrunk(
+            pulled.tally.files,
+            pulled.tally.bytes,
+            self.snapshots.newest_trusted(attempt.folder),
+            attempt.job.shrink_warning_percent,
+        )
         moment = self.snapshots.free_time(attempt.folder, attempt.started)
-        ending = success(pulled) | {
+        ending = success(pulled, warning) | {
             'backup_path': str(
                 (attempt.folder / moment.strftime(TIME_FORMAT)).relative_to(self.snapshots.data_dir)
             )
@@ -235,10 +256,11 @@ def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:
     )
 
 
-def success(pulled: Pulled) -> dict[str, Any]:
-    """Given what was brought, return the fields of its record."""
+def success(pulled: Pulled, shrink_warning: str | None) -> dict[str, Any]:
+    """Given what was brought, and what is suspicious about it if anything is, return the fields of its record."""
+    unread = 'Some files could not be read; they are listed under warnings.' if pulled.partial else None
     return {
-        'status': Status.WARNING if pulled.partial else Status.COMPLETED,
+        'status': Status.WARNING if pulled.partial or shrink_warning else Status.COMPLETED,
         'size_bytes': pulled.tally.bytes,
         'file_count': pulled.tally.files,
         'new_files': pulled.tally.new,
@@ -246,12 +268,11 @@ def success(pulled: Pulled) -> dict[str, Any]:
         'deleted_files': pulled.tally.deleted,
         'transferred_bytes': pulled.transferred_bytes,
         'disk_bytes': pulled.disk_bytes,
-        'warnings': pulled.warnings,
+        'warnings': [*([shrink_warning] if shrink_warning else []), *pulled.warnings],
         'exit_code': pulled.exit_code,
-        'error_message': 'Some files could not be read; they are listed under warnings.'
-        if pulled.partial
-        else None,
-        'cause': 'permission_denied' if pulled.partial else None,
+        'suspicious': shrink_warning is not None,
+        'error_message': ' '.join(filter(None, (shrink_warning, unread))) or None,
+        'cause': 'shrunk' if shrink_warning else 'permission_denied' if pulled.partial else None,
     }
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -119,6 +120,15 @@ class Snapshots:
     def newest(self, folder: Path) -> Snapshot | None:
         """Given a job's folder, return its newest snapshot that has a manifest."""
         return next((one for one in reversed(self.of(folder)) if one.manifest.exists()), None)
+
+    def newest_trusted(self, folder: Path) -> dict[str, Any]:
+        """Given a job's folder, return the record of its newest snapshot that is not suspicious; empty if there is none."""
+        for snapshot in reversed(self.of(folder)):
+            with suppress(StoreError, KeyError):
+                record: dict[str, Any] = snapshot.description()['backup']
+                if not record.get('suspicious'):
+                    return record
+        return {}
 
     def at(self, backup_path: str | None) -> Snapshot:
         """Given a record's `backup_path`, return its snapshot. Raise NotFound if it is no longer there."""

@@ -192,6 +192,11 @@ class Tree:
             self._parent = None
 
 
+def clone(source: int, copy: int) -> None:
+    """Given two open files, let the second share the first one's blocks. Raise OSError where the disk cannot do that."""
+    fcntl.ioctl(copy, FICLONE, source)
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder with all below it, read-only folders included. Nothing there is fine."""
     if path.exists():
@@ -222,7 +227,7 @@ def _retry_writable(function: Callable[..., object], path: str, _error: object) 
 
 def _copy_file(source: int, copy: int, keep_going: Callable[[], None]) -> None:
     try:
-        fcntl.ioctl(copy, FICLONE, source)
+        clone(source, copy)
     except OSError:
         _copy_data(source, copy, keep_going)
     known = os.fstat(source)

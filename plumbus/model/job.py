@@ -44,6 +44,7 @@ class JobFields(BaseModel):
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     retry_delay_s: Annotated[int, Field(ge=0, le=86_400)] = 60
     catch_up: bool = True
+    shrink_warning_percent: Annotated[int, Field(ge=0, le=100)] = 50
     pre_command: Command | None = None
     post_command: Command | None = None
 
@@ -73,6 +74,7 @@ class Job(Record):
     retries: int = 2
     retry_delay_s: int = 60
     catch_up: bool = True
+    shrink_warning_percent: int = 50
     pre_command: str | None = None
     post_command: str | None = None
 

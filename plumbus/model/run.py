@@ -74,7 +74,10 @@ class Run(Record):
 
 
 class Backup(Run):
-    """One execution of a job. `created_at` is when it was queued; `backup_path` is relative to the data dir."""
+    """One execution of a job. `created_at` is when it was queued; `backup_path` is relative to the data dir.
+
+    `suspicious`: the source had shrunk so much that retention does not count it as good, until a user clears that.
+    """
 
     job_id: int
     job_name: str = ''
@@ -88,6 +91,7 @@ class Backup(Run):
     verified_at: AwareDatetime | None = None
     verify_status: str | None = None
     pinned: bool = False
+    suspicious: bool = False
     note: str = ''
 
 

@@ -21,6 +21,7 @@ class BackupFields(BaseModel):
     """What a user sets on a backup."""
 
     pinned: bool | None = None
+    suspicious: bool | None = None
     note: Note | None = None
 
 
@@ -30,8 +31,12 @@ class Backups(Runs[Backup]):
 
     snapshots: Snapshots
 
+    def hold_snapshots(self) -> bool:
+        """Whether any record tells of a snapshot on disk."""
+        return self.records.count(lambda raw: bool(raw.get('backup_path'))) > 0
+
     def edit(self, backup_id: int, fields: Mapping[str, Any]) -> Backup:
-        """Given `pinned` or `note` or both, change them and return the record. Raise InvalidInput."""
+        """Given `pinned`, `note` or `suspicious`, change them and return the record. Raise InvalidInput."""
         self.records.get(backup_id)
         entered = checked(BackupFields, fields)
         self.records.edit(backup_id, entered.model_dump(exclude_none=True), revision_of(fields))

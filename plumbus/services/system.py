@@ -1,13 +1,15 @@
 """What PLUMBUS tells of itself: numbers, health, its public key."""
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from plumbus import __version__
 from plumbus.backup import stats
+from plumbus.backup.capabilities import FileSystem, Rsync
 from plumbus.errors import StoreError
 from plumbus.model import Backup, Client
 from plumbus.scheduling.queue import RunQueue
@@ -15,6 +17,8 @@ from plumbus.services.jobs import Jobs
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents
 from plumbus.transfer.keys import Keys
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,24 @@ class System:
     jobs: Jobs
     queue: RunQueue
     keys: Keys
+    tool: Rsync
+    disk: FileSystem
     scheduler_alive: Callable[[], bool]
     now: Callable[[], datetime]
     version: str = __version__
+
+    def warn(self) -> None:
+        """At the start: tell in the log what is not as it should be with this machine's tools and disk."""
+        for warning in self.storage()['warnings']:
+            log.warning('%s', warning)
+
+    def storage(self) -> dict[str, Any]:
+        """Return what this machine's rsync and the disk of the snapshots can keep, with warnings in plain words."""
+        return {
+            'rsync_version': self.tool.version,
+            'file_system': asdict(self.disk),
+            'warnings': storage_warnings(self.tool, self.disk),
+        }
 
     def stats(self) -> dict[str, Any]:
         """Return the numbers of GET /api/stats: counts, bytes, percent."""
@@ -66,3 +85,22 @@ class System:
     def public_key(self) -> PublicKey:
         """Return PLUMBUS's own key and how to install it."""
         return PublicKey(self.keys.public_key, self.keys.install_command())
+
+
+def storage_warnings(tool: Rsync, disk: FileSystem) -> list[str]:
+    """Given this machine's rsync and disk, return a sentence with a remedy for each thing that costs safety or truth."""
+    found = {
+        'rsync is not installed on this server. Install it, as in: apt install rsync': not tool.version,
+        f'rsync {tool.version} on this server has known security holes. Upgrade it to 3.4.3 or newer.': bool(
+            tool.version
+        )
+        and not tool.secure,
+        'The disk of the snapshots knows no hard links, so no backup can run. Use ext4, xfs or btrfs.': not disk.hard_links,
+        'The disk of the snapshots keeps no extended attributes and ACLs; those of clients are lost. Use ext4, xfs or btrfs.': (
+            not disk.xattrs
+        ),
+        'The disk of the snapshots takes A and a for the same name, so files can overwrite each other. Use ext4, xfs or btrfs.': (
+            not disk.case_sensitive
+        ),
+    }
+    return [sentence for sentence, is_so in found.items() if is_so]

@@ -1,0 +1,125 @@
+"""What must hold before and while a run writes: the right disk is there, it has room, the source is what it was."""
+
+import errno
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import humanize
+
+from plumbus.errors import TransferFailed
+
+MARKER = '.plumbus-store'
+LOOK_INTERVAL_S = 2.0
+FEW_FILES = 10
+MORE_ROOM = 'Delete old backups, keep fewer snapshots, or move the data folder to a larger disk.'
+
+
+@dataclass(slots=True)
+class StoreGuard:
+    """Knows the disk that the snapshots lie on by a marker file and its device, and refuses every other one."""
+
+    root: Path
+    _device: int | None = None
+
+    def prepare(self, *, holds_snapshots: bool) -> None:
+        """At the start: mark a new store. Where records tell of snapshots a missing marker is left missing."""
+        if not holds_snapshots:
+            self.root.mkdir(parents=True, exist_ok=True)
+            marker = self.root / MARKER
+            if not marker.exists():
+                marker.write_text(f'{uuid.uuid4()}\n')
+        if (self.root / MARKER).exists():
+            self._device = self.root.stat().st_dev
+
+    def check(self) -> None:
+        """Raise TransferFailed if the disk with the snapshots is not there (any more)."""
+        there = (self.root / MARKER).exists()
+        if there and self._device is None:
+            self._device = self.root.stat().st_dev
+        if not there or self.root.stat().st_dev != self._device:
+            raise TransferFailed(
+                'The disk with the snapshots is not mounted in the data folder.',
+                f'Mount it and try again. If it is new on purpose, make an empty file backups/{MARKER} on it and restart.',
+                'data_missing',
+            )
+
+
+@dataclass(slots=True)
+class RoomGuard:
+    """Keeps a share of the disk free (percent), before a transfer and while it runs."""
+
+    folder: Path
+    reserve_percent: float
+    _looked: float = field(default=0.0)
+
+    def check(self, needed_bytes: int, needed_inodes: int) -> None:
+        """Given what is to come, raise TransferFailed if the disk has no room for it besides the reserve."""
+        status = os.statvfs(self.folder)
+        free, reserve = self._room(status)
+        if needed_bytes + reserve > free:
+            raise TransferFailed(
+                f'The disk of the data folder is too full: {size(needed_bytes)} are to come, {size(free)} are free and '
+                f'{size(reserve)} of them are kept as a reserve.',
+                MORE_ROOM,
+                'disk_full',
+            )
+        if status.f_files and needed_inodes > status.f_favail:
+            raise TransferFailed(
+                f'The disk of the data folder has too few inodes: {needed_inodes:,} are needed, {status.f_favail:,} are free.',
+                MORE_ROOM,
+                'inodes_full',
+            )
+
+    def look(self) -> None:
+        """Called again and again during a transfer; raise TransferFailed once half of the reserve is used up."""
+        moment = time.monotonic()
+        if moment - self._looked < LOOK_INTERVAL_S:
+            return
+        self._looked = moment
+        free, reserve = self._room(os.statvfs(self.folder))
+        if free < reserve / 2:
+            raise TransferFailed(
+                f'The disk of the data folder ran full during the backup: only {size(free)} are left.',
+                MORE_ROOM,
+                'disk_full',
+            )
+
+    def _room(self, status: os.statvfs_result) -> tuple[int, int]:
+        total = status.f_blocks * status.f_frsize
+        return status.f_bavail * status.f_frsize, int(total * self.reserve_percent / 100)
+
+
+def shrunk(files: int, total_bytes: int, before: Mapping[str, Any], percent: int) -> str | None:
+    """Given a tree's figures and the record of the last trusted backup, return what is suspicious about them, or None.
+
+    `percent` is the share by which files or bytes may become fewer from one backup to the next, 0 for any.
+    """
+    known_files, known_bytes = before.get('file_count') or 0, before.get('size_bytes') or 0
+    if not percent or not known_files:
+        return None
+    kept = 1 - percent / 100
+    fewer = known_files >= FEW_FILES and (files < known_files * kept or total_bytes < known_bytes * kept)
+    if files and not fewer:
+        return None
+    return (
+        f'The source shrank from {known_files:,} files ({size(known_bytes)}) to {files:,} ({size(total_bytes)}). '
+        'Look whether a disk is missing there or something was deleted; older snapshots are kept.'
+    )
+
+
+def ran_full(error: BaseException) -> bool:
+    """Given why a run ended, return whether it was for want of room on the disk."""
+    return (
+        getattr(error, 'errno', None) in {errno.ENOSPC, errno.EDQUOT}
+        or getattr(error, 'cause', '') == 'disk_full'
+    )
+
+
+def size(count: int) -> str:
+    """Given bytes, return them for people ('1.9 GB')."""
+    return str(humanize.naturalsize(count))

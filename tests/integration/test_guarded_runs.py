@@ -1,0 +1,79 @@
+"""Guards at work in real backups."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plumbus.backup.guards import MARKER
+from plumbus.engine import Engine
+from plumbus.model import Status
+from tests.support.engines import back_up, copy_of, job_for, running_engine, write
+from tests.support.marks import needs_root
+from tests.support.sshd import Sshd
+
+
+def test_it_warns_when_the_source_has_shrunk_until_someone_accepts_it(
+    engine: Engine, sshd: Sshd, source: Path
+) -> None:
+    for number in range(40):
+        write(source / f'{number}', 'x', sshd)
+    job = job_for(engine, sshd, source)
+    assert back_up(engine, job.id).status is Status.COMPLETED
+    for number in range(30):
+        (source / f'{number}').unlink()
+
+    shrunk = back_up(engine, job.id)
+    again = back_up(engine, job.id)
+
+    assert [(one.status, one.suspicious, one.cause) for one in (shrunk, again)] == [
+        (Status.WARNING, True, 'shrunk')
+    ] * 2
+    assert 'from 40 files' in str(again.error_message)
+    assert len(list(copy_of(engine, again, source).iterdir())) == 10
+    engine.jobs.update(job.id, {'shrink_warning_percent': 0})
+    accepted = back_up(engine, job.id)
+    assert (accepted.status, accepted.suspicious) == (Status.COMPLETED, False)
+
+
+def test_it_does_not_run_without_the_disk_of_the_snapshots(engine: Engine, sshd: Sshd, source: Path) -> None:
+    write(source / 'file', 'x', sshd)
+    job = job_for(engine, sshd, source)
+    back_up(engine, job.id)
+    (engine.settings.data_dir / 'backups' / MARKER).unlink()
+    backup = back_up(engine, job.id)
+    assert (backup.status, backup.cause) == (Status.FAILED, 'data_missing')
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / 'small'
+    folder.mkdir()
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'none', folder], check=True)
+    yield folder
+    subprocess.run(['umount', folder], check=True)
+
+
+@needs_root
+def test_it_refuses_before_the_transfer_what_does_not_fit(small_disk: Path, sshd: Sshd, source: Path) -> None:
+    (source / 'big').write_bytes(os.urandom(10 * 2**20))
+    with running_engine(small_disk) as engine:
+        backup = back_up(engine, job_for(engine, sshd, source).id)
+    assert (backup.status, backup.cause) == (Status.FAILED, 'disk_full')
+    assert '10.5 MB are to come' in str(backup.error_message)
+    assert backup.transferred_bytes == 0
+
+
+@needs_root
+def test_it_stops_when_another_program_fills_the_disk(small_disk: Path, sshd: Sshd, source: Path) -> None:
+    (source / 'big').write_bytes(os.urandom(5 * 2**20))
+    with running_engine(small_disk) as engine:
+        job = job_for(engine, sshd, source, pre_command='true', bandwidth_limit_kib=1000)
+        started = engine.jobs.run(job.id)
+        while not (progress := engine.backups.get(started.id).progress) or progress.phase != 'fetching':
+            assert not engine.backups.get(started.id).status.finished
+        (small_disk / 'filler').write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096 - 2**20))
+        backup = engine.backups.wait(started.id, 60)
+    assert (backup.status, backup.cause) == (Status.FAILED, 'disk_full')

@@ -1,0 +1,64 @@
+"""What this machine's rsync and disk can keep is found by trying."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plumbus.backup.capabilities import FileSystem, Rsync, local_options, local_rsync, probe_file_system
+from tests.support.marks import needs_root
+
+GOOD = FileSystem(
+    hard_links=True, xattrs=True, acls=True, case_sensitive=True, sparse_files=True, reflinks=False
+)
+
+
+def test_it_reads_the_version_and_features_of_rsync(tmp_path: Path) -> None:
+    tool = local_rsync(tmp_path)
+    said = subprocess.run(['rsync', '--version'], capture_output=True, text=True, check=True).stdout
+    assert tool.version
+    assert f'version {tool.version} ' in said
+    assert ('ACLs' in tool.features) == ('no ACLs' not in said)
+
+
+def test_it_finds_out_what_the_disk_can_keep_and_leaves_nothing(tmp_path: Path) -> None:
+    found = probe_file_system(tmp_path / 'backups')
+    assert found.hard_links
+    assert found.case_sensitive
+    assert list((tmp_path / 'backups').iterdir()) == []
+
+
+@pytest.fixture
+def ramfs(tmp_path: Path) -> Iterator[Path]:
+    """A file system without extended attributes and ACLs."""
+    folder = tmp_path / 'ramfs'
+    folder.mkdir()
+    subprocess.run(['mount', '-t', 'ramfs', 'none', folder], check=True)
+    yield folder
+    subprocess.run(['umount', folder], check=True)
+
+
+@needs_root
+def test_it_switches_off_what_the_disk_cannot_keep(ramfs: Path) -> None:
+    found = probe_file_system(ramfs)
+    assert (found.hard_links, found.xattrs) == (True, False)
+    tool = Rsync(version='3.5.0', features=frozenset({'ACLs', 'xattrs'}))
+    options = local_options(tool, found)
+    assert (options.acls, options.xattrs) == (False, False)
+    assert os.listdir(ramfs) == []
+
+
+def test_it_uses_what_both_can_keep() -> None:
+    both = local_options(Rsync(version='3.5.0', features=frozenset({'ACLs', 'xattrs'})), GOOD)
+    assert (both.acls, both.xattrs) == (True, True)
+    without = local_options(Rsync(version='3.1.3', features=frozenset({'no ACLs', 'xattrs'})), GOOD)
+    assert (without.acls, without.xattrs) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ('version', 'secure'), [('3.5.0', True), ('3.4.3', True), ('3.4.1', False), ('3.2.7', False), ('', False)]
+)
+def test_it_knows_an_rsync_with_security_holes(version: str, secure: bool) -> None:
+    assert Rsync(version=version, features=frozenset()).secure is secure
