@@ -1,5 +1,6 @@
 """What backups and restores share: from queued to a final record that tells the truth, whatever happens in between."""
 
+import errno
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -97,10 +98,16 @@ def failure(error: PlumbusError) -> dict[str, Any]:
 
 def storage_failure(error: OSError) -> TransferFailed:
     """Given what the file system of the data folder said, return it in plain words."""
+    causes = {
+        errno.ENOSPC: 'disk_full',
+        errno.EDQUOT: 'quota',
+        errno.EROFS: 'read_only',
+        errno.EMLINK: 'too_many_links',
+    }
     return TransferFailed(
         f'The data folder could not be written or read: {error.strerror}.',
         'Look whether its disk is mounted, writable and not full.',
-        'storage',
+        causes.get(error.errno or 0, 'storage'),
     )
 
 
