@@ -60,7 +60,7 @@ async def frame(engine: Engine, title: str, *, here: str, crumbs: Crumbs = ()) -
     drawer = _drawer(engine, feed, here)
     _header(engine, feed, drawer, ThemeSwitch(engine, user, chosen, switch))
     keep_fresh()
-    with box('page', 'main') as main:
+    with box('page') as main:
         ui.skip_link('Skip to the content', target=main)
         if crumbs:
             _crumbs([*crumbs, (title, '')])

@@ -51,7 +51,7 @@ def local_target(wanted: str | None) -> str:
 
 def _door(title: str, action: str, request: Request) -> ui.element:
     theme.apply('auto')
-    with box('door', 'main'), box('card'):
+    with box('door'), box('card'):
         form = box('stack', 'form').props(f'method=post action={action}')
     with form:
         with box('row-line'):
