@@ -11,6 +11,7 @@ from plumbus.backup.reporting import LiveRuns, Reporter
 from plumbus.cancellation import Cancellation
 from plumbus.errors import Cancelled, PlumbusError, TransferFailed
 from plumbus.events import Changed, EventBus, RunKind
+from plumbus.failures import failed
 from plumbus.model import Run, Status
 from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
@@ -69,7 +70,7 @@ class Execution(Generic[Record]):
             ending = failure(storage_failure(error))
         except Exception:
             log.exception('The %s %d ended in an unexpected way', self.kind, reporter.run_id)
-            ending = failure(internal_failure())
+            ending = failure(failed('internal'))
         reporter.say(f'{ending["status"]}: {ending["error_message"]}')
         return ending
 
@@ -98,23 +99,9 @@ def failure(error: PlumbusError) -> dict[str, Any]:
 
 def storage_failure(error: OSError) -> TransferFailed:
     """Given what the file system of the data folder said, return it in plain words."""
-    causes = {
-        errno.ENOSPC: 'disk_full',
-        errno.EDQUOT: 'quota',
-        errno.EROFS: 'read_only',
-        errno.EMLINK: 'too_many_links',
-    }
-    return TransferFailed(
-        f'The data folder could not be written or read: {error.strerror}.',
-        'Look whether its disk is mounted, writable and not full.',
-        causes.get(error.errno or 0, 'storage'),
-    )
-
-
-def internal_failure() -> TransferFailed:
-    """Return what is told of an error that nobody foresaw; the details are in the program's log."""
-    message = 'An unexpected error inside PLUMBUS ended this run.'
-    return TransferFailed(message, 'Look into logs/plumbus.log, and report what it says.', 'internal')
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return failed('room_used_up', free='0 Bytes')
+    return failed('storage', reason=error.strerror)
 
 
 def judged(
@@ -127,12 +114,9 @@ def judged(
     if outcome.cancelled:
         raise Cancelled(f'The run was {cancellation.reason}.')
     if outcome.timed_out == 'limit':
-        message = 'The run took longer than the job allows.'
-        raise TransferFailed(message, 'Allow it more time in the job, or back up less.', 'time_limit')
+        raise failed('time_limit')
     if outcome.timed_out:
-        message = f'Nothing came from the machine for {IDLE_TIMEOUT_S:.0f} seconds.'
-        remedy = 'Look whether it is up and its network and disks are well.'
-        raise TransferFailed(message, remedy, 'timeout', transient=True)
+        raise failed('silence', seconds=f'{IDLE_TIMEOUT_S:.0f}')
     told = explain(outcome.exit_code, outcome.error_lines, stage=stage, sources=sources)
     if told.severity == 'failed':
         raise TransferFailed(

@@ -11,12 +11,11 @@ from typing import Any
 
 import humanize
 
-from plumbus.errors import TransferFailed
+from plumbus.failures import failed
 
 MARKER = '.plumbus-store'
 LOOK_INTERVAL_S = 2.0
 FEW_FILES = 10
-MORE_ROOM = 'Delete old backups, keep fewer snapshots, or move the data folder to a larger disk.'
 
 
 @dataclass(slots=True)
@@ -42,11 +41,7 @@ class StoreGuard:
         if there and self._device is None:
             self._device = self.root.stat().st_dev
         if not there or self.root.stat().st_dev != self._device:
-            raise TransferFailed(
-                'The disk with the snapshots is not mounted in the data folder.',
-                f'Mount it and try again. If it is new on purpose, make an empty file backups/{MARKER} on it and restart.',
-                'data_missing',
-            )
+            raise failed('data_missing', marker=MARKER)
 
 
 @dataclass(slots=True)
@@ -62,18 +57,9 @@ class RoomGuard:
         status = os.statvfs(self.folder)
         free, reserve = self._room(status)
         if needed_bytes + reserve > free:
-            raise TransferFailed(
-                f'The disk of the data folder is too full: {size(needed_bytes)} are to come, {size(free)} are free and '
-                f'{size(reserve)} of them are kept as a reserve.',
-                MORE_ROOM,
-                'disk_full',
-            )
+            raise failed('no_room', needed=size(needed_bytes), free=size(free), reserve=size(reserve))
         if status.f_files and needed_inodes > status.f_favail:
-            raise TransferFailed(
-                f'The disk of the data folder has too few inodes: {needed_inodes:,} are needed, {status.f_favail:,} are free.',
-                MORE_ROOM,
-                'inodes_full',
-            )
+            raise failed('no_inodes', needed=f'{needed_inodes:,}', free=f'{status.f_favail:,}')
 
     def look(self) -> None:
         """Called again and again during a transfer; raise TransferFailed once half of the reserve is used up."""
@@ -83,11 +69,7 @@ class RoomGuard:
         self._looked = moment
         free, reserve = self._room(os.statvfs(self.folder))
         if free < reserve / 2:
-            raise TransferFailed(
-                f'The disk of the data folder ran full during the backup: only {size(free)} are left.',
-                MORE_ROOM,
-                'disk_full',
-            )
+            raise failed('room_used_up', free=size(free))
 
     def _room(self, status: os.statvfs_result) -> tuple[int, int]:
         total = status.f_blocks * status.f_frsize
@@ -114,10 +96,11 @@ def shrunk(files: int, total_bytes: int, before: Mapping[str, Any], percent: int
 
 def ran_full(error: BaseException) -> bool:
     """Given why a run ended, return whether it was for want of room on the disk."""
-    return (
-        getattr(error, 'errno', None) in {errno.ENOSPC, errno.EDQUOT}
-        or getattr(error, 'cause', '') == 'disk_full'
-    )
+    return getattr(error, 'errno', None) in {errno.ENOSPC, errno.EDQUOT} or getattr(error, 'cause', '') in {
+        'disk_full',
+        'room_used_up',
+        'quota',
+    }
 
 
 def size(count: int) -> str:

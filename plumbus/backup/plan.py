@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from plumbus.backup.manifest import Entry
-from plumbus.errors import TransferFailed
+from plumbus.failures import failed
 from plumbus.transfer.items import Item
 
 ROOT = b'.'
@@ -145,9 +145,7 @@ def entry_of(item: Item, known: Entry | None = None, algorithm: str | None = Non
     TransferFailed if the name leads out of the tree.
     """
     if b'..' in item.path.split(b'/') or not item.path:
-        raise TransferFailed(
-            'The client sent a file name that leads out of its folder.', 'Check this machine.', 'hostile'
-        )
+        raise failed('hostile')
     kind = chr(item.change[1])
     inherited = known if known is not None and not item.has_data else None
     checksum = bytes.fromhex(item.checksum.decode()) if item.checksum and item.checksum.strip(b'0') else None

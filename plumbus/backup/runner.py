@@ -15,6 +15,7 @@ from plumbus.backup.snapshots import TIME_FORMAT, Snapshots, Workspace
 from plumbus.backup.targets import Targets
 from plumbus.cancellation import Cancellation
 from plumbus.errors import ClientError, TransferFailed
+from plumbus.failures import failed
 from plumbus.model import Backup, Client, Job, Status, Trigger
 from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
@@ -97,11 +98,7 @@ class BackupRunner:
     def _attempt(self, attempt: Attempt) -> dict[str, Any]:
         self.store.check()
         if not self.disk.hard_links:
-            raise TransferFailed(
-                'The disk of the data folder knows no hard links, so every snapshot would be a full copy.',
-                'Use a disk with a Linux file system, like ext4, xfs or btrfs.',
-                'no_hard_links',
-            )
+            raise failed('no_hard_links')
         attempt.reporter.phase('connecting')
         attempt.reporter.say(
             f'{attempt.client.name} ({attempt.client.username}@{attempt.client.host}:{attempt.client.port}): '
@@ -148,12 +145,7 @@ class BackupRunner:
     def _publish(self, attempt: Attempt, workspace: Workspace, pulled: Pulled) -> dict[str, Any]:
         attempt.reporter.phase('finishing')
         if pulled.partial and not pulled.tally.files:
-            raise TransferFailed(
-                'Not one file could be read.',
-                'Look at the log, and let PLUMBUS use sudo on this client or log in as root.',
-                'permission_denied',
-                exit_code=pulled.exit_code,
-            )
+            raise failed('nothing_readable', exit_code=pulled.exit_code)
         self._sync(workspace, attempt)
         warning = shrunk(
             pulled.tally.files,
@@ -196,11 +188,7 @@ class BackupRunner:
         )
         attempt.cancellation.check()
         if outcome.exit_code:
-            raise TransferFailed(
-                'The snapshot could not be brought to the disk.',
-                'Look at the disk of the data folder.',
-                'disk_error',
-            )
+            raise failed('not_synced')
 
     def _command(
         self,
@@ -226,12 +214,7 @@ class BackupRunner:
         )
         stop.check()
         if outcome.exit_code:
-            raise TransferFailed(
-                f'The {label} ended with exit code {outcome.exit_code}.',
-                'Its output is in the log; mend the command in the job.',
-                label.replace('-', '_'),
-                exit_code=outcome.exit_code,
-            )
+            raise failed(label.replace('-', '_'), exit_code=outcome.exit_code, code=outcome.exit_code)
 
     def _post_command(self, attempt: Attempt, connection: SshSession) -> None:
         """It runs after a failure and a cancel too, and its own failure is told without costing the snapshot."""

@@ -86,7 +86,7 @@ def test_it_tells_that_nothing_could_be_read(engine: Engine, sshd: Sshd) -> None
     secret.write_text('x')
     secret.chmod(0o600)
     backup = failed(engine, add_client(engine, sshd), str(secret))
-    assert backup.cause == 'permission_denied'
+    assert backup.cause == 'nothing_readable'
 
 
 def test_it_cancels_a_running_backup_and_leaves_nothing_behind(

@@ -61,7 +61,7 @@ def test_it_refuses_before_the_transfer_what_does_not_fit(small_disk: Path, sshd
     (source / 'big').write_bytes(os.urandom(10 * 2**20))
     with running_engine(small_disk) as engine:
         backup = back_up(engine, job_for(engine, sshd, source).id)
-    assert (backup.status, backup.cause) == (Status.FAILED, 'disk_full')
+    assert (backup.status, backup.cause) == (Status.FAILED, 'no_room')
     assert '10.5 MB are to come' in str(backup.error_message)
     assert backup.transferred_bytes == 0
 
@@ -76,4 +76,4 @@ def test_it_stops_when_another_program_fills_the_disk(small_disk: Path, sshd: Ss
             assert not engine.backups.get(started.id).status.finished
         (small_disk / 'filler').write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096 - 2**20))
         backup = engine.backups.wait(started.id, 60)
-    assert (backup.status, backup.cause) == (Status.FAILED, 'disk_full')
+    assert (backup.status, backup.cause) == (Status.FAILED, 'room_used_up')

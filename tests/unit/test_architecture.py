@@ -24,6 +24,7 @@ LAYERS = (
 GROUND = {
     'plumbus',
     'plumbus.errors',
+    'plumbus.failures',
     'plumbus.model',
     'plumbus.config',
     'plumbus.events',

@@ -50,7 +50,7 @@ def test_it_lets_through_what_fits(tmp_path: Path) -> None:
 def test_it_refuses_what_does_not_fit_beside_the_reserve(tmp_path: Path) -> None:
     with pytest.raises(TransferFailed, match='too full') as refused:
         RoomGuard(tmp_path, 0).check(free_bytes(tmp_path) * 2, 10)
-    assert refused.value.cause == 'disk_full'
+    assert refused.value.cause == 'no_room'
     with pytest.raises(TransferFailed, match='reserve'):
         RoomGuard(tmp_path, 90).check(free_bytes(tmp_path) - 10**6, 10)
 
@@ -60,7 +60,7 @@ def test_it_refuses_more_files_than_there_are_inodes(tmp_path: Path) -> None:
         pytest.skip('this file system has no limit of inodes')
     with pytest.raises(TransferFailed) as refused:
         RoomGuard(tmp_path, 0).check(0, os.statvfs(tmp_path).f_favail + 1)
-    assert refused.value.cause == 'inodes_full'
+    assert refused.value.cause == 'no_inodes'
 
 
 def test_it_stops_a_transfer_that_eats_up_the_reserve(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""What PLUMBUS itself notices and ends a run for: one table of causes with a sentence and a remedy each.
+
+What rsync, ssh and sudo say is told by the table in transfer/causes.py.
+"""
+
+from dataclasses import dataclass
+
+from plumbus.errors import TransferFailed
+
+MORE_ROOM = 'Delete old backups, keep fewer snapshots, or move the data folder to a larger disk.'
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`message` and `remedy` may hold {names} that `failure` fills in. `transient`: a later attempt may succeed."""
+
+    cause: str
+    message: str
+    remedy: str
+    transient: bool = False
+
+
+TABLE = [
+    Failure(
+        'data_missing',
+        'The disk with the snapshots is not mounted in the data folder.',
+        'Mount it and try again. If it is new on purpose, make an empty file backups/{marker} on it and restart.',
+    ),
+    Failure(
+        'no_hard_links',
+        'The disk of the data folder knows no hard links, so every snapshot would be a full copy.',
+        'Use a disk with a Linux file system, like ext4, xfs or btrfs.',
+    ),
+    Failure(
+        'no_room',
+        'The disk of the data folder is too full: {needed} are to come, {free} are free and {reserve} of them are a reserve.',
+        MORE_ROOM,
+    ),
+    Failure(
+        'room_used_up',
+        'The disk of the data folder ran full during the backup: only {free} are left.',
+        MORE_ROOM,
+    ),
+    Failure(
+        'no_inodes',
+        'The disk of the data folder has too few inodes: {needed} are needed, {free} are free.',
+        MORE_ROOM,
+    ),
+    Failure(
+        'storage',
+        'The data folder could not be written or read: {reason}.',
+        'Look whether its disk is mounted, writable, healthy and not full.',
+    ),
+    Failure(
+        'not_synced',
+        'The snapshot could not be brought to the disk.',
+        'Look whether the disk of the data folder is healthy.',
+    ),
+    Failure(
+        'nothing_readable',
+        'Not one file could be read.',
+        'Look at the log, and let PLUMBUS use sudo on this client or log in as root.',
+    ),
+    Failure(
+        'time_limit',
+        'The run took longer than the job allows.',
+        'Allow it more time in the job, or back up less. The next run goes on where this one stopped.',
+    ),
+    Failure(
+        'silence',
+        'Nothing came from the machine for {seconds} seconds.',
+        'Look whether it is up and its network and disks are well.',
+        transient=True,
+    ),
+    Failure(
+        'pre_command',
+        'The command before the backup ended with exit code {code}.',
+        'Its output is in the log; mend the command in the job.',
+    ),
+    Failure(
+        'post_command',
+        'The command after the backup ended with exit code {code}.',
+        'Its output is in the log; mend the command in the job. The snapshot is whole.',
+    ),
+    Failure(
+        'hostile',
+        'The client sent a file name that leads out of its folder.',
+        'Someone may have changed this machine or its rsync: check it before you trust it again.',
+    ),
+    Failure(
+        'internal',
+        'An unexpected error inside PLUMBUS ended this run.',
+        'Look into logs/plumbus.log, and report what it says.',
+    ),
+]
+KNOWN = {failure.cause: failure for failure in TABLE}
+
+
+def failed(cause: str, *, exit_code: int | None = None, **facts: object) -> TransferFailed:
+    """Given a row of the table and what its sentence names, return the error to raise."""
+    row = KNOWN[cause]
+    return TransferFailed(
+        row.message.format(**facts),
+        row.remedy.format(**facts),
+        cause,
+        exit_code=exit_code,
+        transient=row.transient,
+    )
