@@ -16,7 +16,13 @@ from pages.widgets.when import When
 from pages.wording import TRIGGERS, count, duration, plural, size
 from plumbus.engine import Engine
 from plumbus.errors import NotFound
-from plumbus.model import Backup, Progress
+from plumbus.model import Backup, Progress, Status
+
+ENDINGS = {
+    Status.FAILED: 'It failed, and nobody said why. The log below may tell more.',
+    Status.CANCELLED: 'Somebody cancelled this backup.',
+    Status.INTERRUPTED: 'PLUMBUS was stopped while this backup ran. The next run goes on from there.',
+}
 
 
 def register(engine: Engine) -> None:
@@ -103,9 +109,10 @@ class BackupPage:
 
     def _draw_result(self) -> None:
         backup = self._backup
-        if backup.error_message:
-            _draw_error(backup)
-        _draw_figures(backup)
+        if backup.status.good:
+            _draw_figures(backup)
+        else:
+            _draw_failure(backup)
         if backup.warnings:
             _draw_warnings(backup)
         if backup.status.good and backup.backup_path:
@@ -140,30 +147,30 @@ class BackupPage:
                 ui.navigate.to('/backups')
 
 
-def _draw_error(backup: Backup) -> None:
-    with box('card notice fa stack tight', 'section').props('role=alert'):
-        Text('What went wrong', 'sub small', 'h2')
-        Text(backup.error_message or '', 'strong wrap-any', 'p')
-        with box('actions').style('margin-top:8px'):
-            button_link('Test the connection', f'/clients/{backup.client_id}', icon='o_lan')
+def _draw_failure(backup: Backup) -> None:
+    failed = backup.status == Status.FAILED
+    with box(f'card notice {"fa" if failed else ""} stack tight', 'section').props('role=status'):
+        Text('What went wrong' if failed else 'No snapshot', 'sub small', 'h2')
+        Text(backup.error_message or ENDINGS.get(backup.status, ''), 'strong wrap-any', 'p')
+        if backup.duration_s:
+            Text(f'It ended after {duration(backup.duration_s)}.', 'sub', 'p')
+        if failed:
+            with box('actions').style('margin-top:8px'):
+                button_link('Test the connection', f'/clients/{backup.client_id}', icon='o_lan')
 
 
 def _draw_figures(backup: Backup) -> None:
     changes = f'{count(backup.new_files)} · {count(backup.changed_files)} · {count(backup.deleted_files)}'
-    tiles = [
-        ('Took', duration(backup.duration_s), plural(backup.file_count, 'file') if backup.file_count else '')
-    ]
-    if backup.status.good:
-        tiles += [
-            ('Size', size(backup.size_bytes), 'the whole tree'),
-            ('Fetched', size(backup.transferred_bytes), f'{size(backup.disk_bytes)} more on disk'),
-            ('New · changed · gone', changes, f'of {plural(backup.file_count, "file")}'),
-        ]
-        tiles[0] = (
+    tiles = (
+        (
             'Took',
             duration(backup.duration_s),
             'pinned, never pruned' if backup.pinned else 'from start to end',
-        )
+        ),
+        ('Size', size(backup.size_bytes), 'the whole tree'),
+        ('Fetched', size(backup.transferred_bytes), f'{size(backup.disk_bytes)} more on disk'),
+        ('New · changed · gone', changes, f'of {plural(backup.file_count, "file")}'),
+    )
     with box('tiles'):
         for label, figure, note in tiles:
             with box('card tile'):

@@ -20,7 +20,7 @@ def register(engine: Engine) -> None:
             client = await ask(engine.clients.get, number_in(client_id))
             others = await ask(engine.clients.all)
             crumbs = [('Clients', '/clients'), (client.name, f'/clients/{client.id}')]
-            async with frame(engine, 'Edit', here='/clients', crumbs=crumbs) as view:
+            async with frame(engine, f'Edit {client.name}', here='/clients', crumbs=crumbs) as view:
                 ClientEditor(view, client, others)
 
 
@@ -29,7 +29,7 @@ class ClientEditor:
 
     def __init__(self, view: View, client: Client, others: list[Client]) -> None:
         self._view, self._client = view, client
-        with card(client.name, classes='stack form-card'):
+        with card(classes='stack form-card'):
             self._form = ClientForm(view.engine, client, others)
             with box('actions end'):
                 button_link('Cancel', f'/clients/{client.id}')

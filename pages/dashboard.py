@@ -236,5 +236,6 @@ def _disk(stats: dict[str, Any]) -> None:
             box('other').style(f'width:{100 * other / total:.2f}%')
         with box('row-line wrap small sub'):
             Text(f'{size(own)} snapshots', 'grow')
-            Text(f'{size(other)} other files', 'grow')
+            if other:
+                Text(f'{size(other)} other files', 'grow')
             Text(f'{size(free)} free of {size(total)}')

@@ -42,7 +42,7 @@ def register(engine: Engine) -> None:
             job = await ask(engine.jobs.get, number_in(job_id))
             clients = await ask(engine.clients.all)
             crumbs = [('Jobs', '/jobs'), (job.name, f'/jobs/{job.id}')]
-            async with frame(engine, 'Edit', here='/jobs', crumbs=crumbs) as view:
+            async with frame(engine, f'Edit {job.name}', here='/jobs', crumbs=crumbs) as view:
                 JobEditor(view, job, clients)
 
 

@@ -8,6 +8,8 @@ from pages.live import LOG_LINES
 from pages.widgets.text import Text, box, button_link
 from pages.wording import plural
 
+MOST_PX = 320
+
 
 class LogView:
     """Lines that arrive before the tail has been read wait, and are not shown twice."""
@@ -36,6 +38,7 @@ class LogView:
         elif lines:
             self._seen += len(lines)
             self._note.text = plural(self._seen, 'line')
+            self._log.style(f'height:{min(MOST_PX, 40 + 22 * self._seen)}px')
             self._log.push('\n'.join(line.replace('\r', ' ') or ' ' for line in lines))
 
 

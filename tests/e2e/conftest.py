@@ -154,7 +154,7 @@ def sample(sshd: Sshd) -> Path:
     """A folder on the sample client with something to back up, some of it with a name that means mischief."""
     folder = sshd.home / 'attic' if sshd.password else sshd.folder / 'attic'
     (folder / 'photos').mkdir(parents=True)
-    (folder / 'photos' / 'holiday.raw').write_bytes(os.urandom(3_000_000))
+    (folder / 'photos' / 'holiday.raw').write_bytes(os.urandom(2_000_000))
     (folder / 'notes.txt').write_text('smooth out the dinglebop\n')
     (folder / '<b>bold {{1+1}}.txt').write_text('literal\n')
     (folder / 'cache').mkdir()

@@ -14,10 +14,13 @@ def test_it_backs_up_a_new_client_from_the_first_click_to_completed(
     visitor: Page, look: Look, sshd: Sshd, sample: Path
 ) -> None:
     let_in(visitor, sshd)
-    add_client(visitor, sshd, f'sample {look}')
+    add_client(visitor, sshd, f'<i>{look}</i> {{{{7*7}}}}')
     set_up_job(visitor, sshd, sample, f'attic {look}')
     watch_backup(visitor)
     look_inside(visitor, sample)
+    visitor.goto('/')
+    expect(visitor.get_by_role('link', name=f'<i>{look}</i> {{{{7*7}}}}').first).to_be_visible()
+    assert fits(visitor)
 
 
 def let_in(page: Page, sshd: Sshd) -> None:
@@ -54,7 +57,7 @@ def set_up_job(page: Page, sshd: Sshd, sample: Path, name: str) -> None:
     page.get_by_role('button', name='Weekly').click()
     expect(page.get_by_text('Monday at 02:00')).to_be_visible()
     page.get_by_text('Advanced').click()
-    page.get_by_label('Bandwidth limit').fill('500')  # slow enough to be watched
+    page.get_by_label('Bandwidth limit').fill('600')  # slow enough to be watched
     assert fits(page)
     page.get_by_role('button', name='Save job').click()
     expect(page.get_by_role('heading', name=name)).to_be_visible()
