@@ -1,18 +1,55 @@
-"""A request to stop that travels from a button, the API or the end of the process to whatever is running."""
+"""A request to stop that travels from a button, the API or the end of the process to whatever is running.
+
+It goes wherever processes are started for a run, so it also carries who notes them.
+"""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 from plumbus.errors import Cancelled
 
 log = logging.getLogger(__name__)
+Environment = Mapping[str, str] | None
+
+
+class Note(Protocol):
+    """About one process, from before its start until it is gone."""
+
+    def marked(self, environment: Environment) -> Environment:
+        """Given the environment it shall have (None: ours), return it with a mark to know the process by."""
+
+    def started(self, pid: int) -> None:
+        """Given its number, note it. Raise nothing."""
+
+
+Witness = Callable[[str], AbstractContextManager[Note]]
+
+
+class _Unnoted:
+    def marked(self, environment: Environment) -> Environment:
+        return environment
+
+    def started(self, pid: int) -> None:
+        pass
+
+
+@contextmanager
+def unnoted(_program: str) -> Iterator[Note]:
+    """A witness that notes nothing."""
+    yield _Unnoted()
 
 
 class Cancellation:
-    """One per run, thread-safe. Once asked to stop it stays so; the first reason wins."""
+    """One per run, thread-safe. Once asked to stop it stays so; the first reason wins.
 
-    def __init__(self) -> None:
+    `witness` is told of each process that is started for the run.
+    """
+
+    def __init__(self, witness: Witness = unnoted) -> None:
+        self.witness = witness
         self._lock = threading.Lock()
         self._asked = threading.Event()
         self._reason = ''

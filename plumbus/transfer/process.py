@@ -62,19 +62,24 @@ def run(
     if cancellation.requested:
         return Outcome(exit_code=-signal.SIGTERM, cancelled=True, timed_out='', error_lines=[])
     errors = FirstAndLast()
-    child = _start(argv, env, feeding=feed is not None)
-    try:
-        streams = [Stream(_pipe(child.stdout), on_output), Stream(_pipe(child.stderr), on_error, keep=errors)]
-        watch = Watch(
-            cancellation=cancellation,
-            idle_timeout_s=idle_timeout_s,
-            time_limit_s=time_limit_s,
-            activity=activity,
-        )
-        supervision = Supervision(child.pid, streams, child.stdin, feed or (), watch)
-        supervision.work()
-    finally:
-        _end(child)
+    with cancellation.witness(os.fsdecode(argv[0])) as note:
+        child = _start(argv, note.marked(env), feeding=feed is not None)
+        try:
+            note.started(child.pid)
+            streams = [
+                Stream(_pipe(child.stdout), on_output),
+                Stream(_pipe(child.stderr), on_error, keep=errors),
+            ]
+            watch = Watch(
+                cancellation=cancellation,
+                idle_timeout_s=idle_timeout_s,
+                time_limit_s=time_limit_s,
+                activity=activity,
+            )
+            supervision = Supervision(child.pid, streams, child.stdin, feed or (), watch)
+            supervision.work()
+        finally:
+            _end(child)
     reason = supervision.stopped_for
     return Outcome(
         exit_code=-signal.SIGKILL if child.returncode is None else child.returncode,
