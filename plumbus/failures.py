@@ -88,6 +88,11 @@ TABLE = [
         'Someone may have changed this machine or its rsync: check it before you trust it again.',
     ),
     Failure(
+        'unreadable_item',
+        'A file was listed in a way that PLUMBUS cannot read: {line}.',
+        'Please report this line. Until that is mended, exclude the file that it names.',
+    ),
+    Failure(
         'internal',
         'An unexpected error inside PLUMBUS ended this run.',
         'Look into logs/plumbus.log, and report what it says.',

@@ -3,24 +3,33 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from plumbus.backup.reporting import readable
+from plumbus.failures import failed
 from plumbus.transfer.items import (
     Item,
     TransferProgress,
+    is_item,
     parse_checksum_name,
     parse_item,
     parse_progress,
     parse_stat,
 )
 
+MAX_UNREAD = 10
+
 
 @dataclass(slots=True)
 class OutputReader:
-    """Call it with batches of lines. `take` gets each item, `on_batch` the latest progress (if any) and the items."""
+    """Call it with batches of lines. `take` gets each item, `on_batch` the latest progress (if any) and the items.
+
+    `unread` holds the first lines that are items and could not be read as such.
+    """
 
     take: Callable[[Item], None]
     on_batch: Callable[[TransferProgress | None, list[Item]], None]
     stats: dict[str, int] = field(default_factory=dict)
     algorithm: str | None = None
+    unread: list[bytes] = field(default_factory=list)
 
     def __call__(self, lines: list[bytes]) -> None:
         """Given a batch of lines, sort them."""
@@ -31,10 +40,20 @@ class OutputReader:
             if item is not None:
                 self.take(item)
                 items.append(item)
+            elif is_item(line):
+                self.unread += [line] if len(self.unread) < MAX_UNREAD else []
             else:
                 progress = parse_progress(line) or progress
                 self._remember(line)
         self.on_batch(progress, items)
+
+    def check(self) -> None:
+        """Call it once the child has ended well. Raise TransferFailed if it listed something that could not be read.
+
+        Nobody knows then which file that was: what is built on the list would lack it without a word.
+        """
+        if self.unread:
+            raise failed('unreadable_item', line=readable(self.unread[0]))
 
     def _remember(self, line: bytes) -> None:
         stat = parse_stat(line)

@@ -151,8 +151,9 @@ class Pull:
         arguments = rsync.scan_arguments(
             self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
         )
-        outcome = self._run(arguments, OutputReader(take, show))
-        self._accept(outcome, 'scan')
+        reader = OutputReader(take, show)
+        self._accept(self._run(arguments, reader), 'scan')
+        reader.check()
 
     def _link_copy(self, previous: Snapshot) -> None:
         """Link-copy the last tree: it is ours, and GNU cp follows no symbolic link with -a (cp(1))."""
@@ -242,6 +243,7 @@ class Pull:
         self.reporter.phase('fetching', bytes_total=tally.fetch_bytes, files_total=tally.fetch_files)
         outcome = self._run(arguments, reader, feed)
         self._accept(outcome, 'transfer')
+        reader.check()
         self.pulled.transferred_bytes += reader.stats.get('literal_bytes', 0)
         self.pulled.exit_code = outcome.exit_code
 

@@ -104,6 +104,7 @@ class Push:
             idle_timeout_s=IDLE_TIMEOUT_S,
         )
         told = judged(outcome, 'restore', self.cancellation)
+        reader.check()
         return {
             'status': Status.WARNING if told.severity == 'warning' else Status.COMPLETED,
             'error_message': f'{told.message} {told.remedy}'.strip() if told.severity == 'warning' else None,

@@ -15,6 +15,8 @@ ITEM = re.compile(
     rb'([0-9a-f]{0,128}) *\|(.+)',
     re.DOTALL,
 )
+# %i is always eleven characters wide, '*deleting' included.
+ITEM_SHAPE = re.compile(rb'[<>ch.*].{10}\|', re.DOTALL)
 PROGRESS = re.compile(
     rb'\s*(\d{1,19})\s+(\d{1,3})%\s+(\d{1,12}\.\d\d)([kMGT]?)B/s\s+\S{1,16}'
     rb'(?:\s+\(xfr#(\d{1,18}), (to|ir)-chk=(\d{1,18})/(\d{1,18})\))?\s*'
@@ -147,6 +149,11 @@ def parse_item(line: bytes) -> Item | None:
         unescape(path),
         _extra(change, extra) if extra else b'',
     )
+
+
+def is_item(line: bytes) -> bool:
+    """Given a line of stdout, return whether it was written with OUT_FORMAT, be it one that `parse_item` can read or not."""
+    return ITEM_SHAPE.match(line) is not None
 
 
 def parse_progress(line: bytes) -> TransferProgress | None:

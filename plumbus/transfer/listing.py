@@ -1,12 +1,13 @@
 """Lists a folder on a client through rsync itself: works alike with sudo and with keys bound to rrsync."""
 
+import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from plumbus.errors import ClientError
 from plumbus.model import RemoteFile
-from plumbus.transfer.items import OUT_FORMAT, Item, parse_item
+from plumbus.transfer.items import OUT_FORMAT, Item, is_item, parse_item
 from plumbus.transfer.names import path_bytes, path_text
 from plumbus.transfer.outcome import explain
 from plumbus.transfer.process import Outcome, run
@@ -16,6 +17,7 @@ MOST_ENTRIES = 50_000
 IDLE_TIMEOUT_S = 30
 TIME_LIMIT_S = 60
 LETTERS = {'folder': 'd', 'link': 'l', 'device': 'b', 'special': 'p', 'file': '-'}
+log = logging.getLogger(__name__)
 ERRNO = re.compile(rb'" failed: .* \((\d+)\)')
 
 
@@ -35,10 +37,16 @@ def list_folder(
     """
     folder = path_bytes(path).rstrip(b'/')
     found: list[Item] = []
+    unread: list[bytes] = []
 
     def take(lines: list[bytes]) -> None:
-        found.extend(item for item in map(parse_item, lines) if item and _is_entry(item, show_hidden))
-        if len(found) > MOST_ENTRIES:
+        for line in lines:
+            item = parse_item(line)
+            if item and _is_entry(item, show_hidden):
+                found.append(item)
+            elif item is None and is_item(line):
+                unread.append(line)
+        if len(found) + len(unread) > MOST_ENTRIES:
             raise ClientError(
                 f'{path} has more than {MOST_ENTRIES:,} entries.',
                 'Type the path you want instead.',
@@ -59,6 +67,13 @@ def list_folder(
     session.cancellation.check()
     if outcome.timed_out or (outcome.exit_code and not found):
         raise _failure(session, path, outcome)
+    if unread:
+        log.warning(
+            '%d entries of %s were listed in a way that cannot be read, as in %r',
+            len(unread),
+            path,
+            unread[0],
+        )
     reader = None if sudo or login_uid is None else (login_uid, frozenset(login_gids))
     return sorted((_remote_file(folder, item, reader) for item in found), key=_order)
 
