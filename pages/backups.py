@@ -8,6 +8,7 @@ from nicegui import ui
 from pages.calls import ask
 from pages.frame import View, frame
 from pages.widgets.history import Filters, history
+from pages.widgets.search import search_field
 from pages.widgets.text import box
 from pages.wording import LOOKS
 from plumbus.engine import Engine
@@ -57,18 +58,16 @@ class BackupList:
         self._view, self._filters = view, filters
         with box('card flush', 'section'):
             with box('filters'):
-                self._search = ui.input(placeholder='Search client or job', value=filters.search).classes(
-                    'search'
-                )
+                search_field('Search client or job', self._searched, filters.search)
                 self._client = ui.select(
                     _options(ALL_CLIENTS, {}, filters.client_id), value=filters.client_id
                 )
                 self._job = ui.select(_options(ALL_JOBS, {}, filters.job_id), value=filters.job_id)
                 words = {status.value: look.word for status, look in LOOKS.items()}
                 self._status = ui.select({None: 'Any status', **words}, value=filters.status)
-            _name({'Search': self._search, 'Client': self._client, 'Job': self._job, 'Status': self._status})
             self._listing = history(view, filters)
-        for element in (self._search, self._client, self._job, self._status):
+        for name, element in (('Client', self._client), ('Job', self._job), ('Status', self._status)):
+            element.props['aria-label'] = name
             element.on_value_change(self._narrow)
         ui.timer(0, self._load_names, once=True)
 
@@ -79,9 +78,13 @@ class BackupList:
         self._client.set_options(_options(ALL_CLIENTS, clients, self._client.value))
         self._job.set_options(_options(ALL_JOBS, jobs, self._job.value))
 
+    async def _searched(self, text: str) -> None:
+        self._filters.search = text
+        await self._narrow()
+
     async def _narrow(self) -> None:
         filters = self._filters
-        filters.search, filters.status = self._search.value or '', self._status.value
+        filters.status = self._status.value
         filters.client_id, filters.job_id = self._client.value, self._job.value
         ui.navigate.history.replace(address(filters))
         await self._listing.restart()
@@ -93,14 +96,6 @@ def _options(everything: str, names: Choices, chosen: int | None) -> Choices:
     if chosen is not None:
         options[chosen] = f'Number {chosen}'
     return {**options, **names}
-
-
-def _name(fields: dict[str, ui.element]) -> None:
-    for name, element in fields.items():
-        element.props['aria-label'] = name
-    fields['Search'].props('clearable debounce=300 type=search')
-    with fields['Search'].add_slot('prepend'):
-        ui.icon('o_search')
 
 
 def _number(text: str | None) -> int | None:

@@ -10,6 +10,7 @@ from pages.frame import View, frame
 from pages.live import Batch
 from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, chip, slice_of, text, to, when
+from pages.widgets.search import search_field
 from pages.widgets.text import box, button_link
 from pages.wording import PAUSED, Look, plural
 from plumbus.engine import Engine
@@ -65,7 +66,8 @@ class ClientList:
     def __init__(self, view: View) -> None:
         self._view, self._search = view, ''
         self._columns = self._made()
-        self._draw_filter()
+        with box('filters'):
+            search_field('Search clients', self._narrow)
         self._listing = Listing(
             self._columns, self._load, label='Clients', nothing=self._nothing, sort='name'
         )
@@ -82,7 +84,7 @@ class ClientList:
                 label='State',
                 kind='chip',
                 cell=lambda one: chip(one.state),
-                key=lambda one: str(one.state),
+                key=lambda one: str(chip(one.state)['text']),
             ),
             Column(
                 name='last',
@@ -95,22 +97,9 @@ class ClientList:
             Column(name='login', label='Login', kind='text', cell=_login),
         ]
 
-    def _draw_filter(self) -> None:
-        with box('filters'):
-            search = (
-                ui.input(placeholder='Search clients')
-                .classes('search')
-                .props('clearable debounce=300 type=search')
-            )
-            search.props['aria-label'] = 'Search'
-            with search.add_slot('prepend'):
-                ui.icon('o_search')
-
-        async def narrow() -> None:
-            self._search = (search.value or '').lower()
-            await self._listing.restart()
-
-        search.on_value_change(narrow)
+    async def _narrow(self, search: str) -> None:
+        self._search = search.lower()
+        await self._listing.restart()
 
     async def _load(self, query: Query) -> Page[Standing]:
         clients, jobs = await ask(self._view.engine.clients.all), await ask(self._view.engine.jobs.all)

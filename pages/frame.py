@@ -16,6 +16,7 @@ from pages.widgets.when import keep_fresh
 from plumbus.engine import Engine
 
 Crumbs = Sequence[tuple[str, str]]
+COOKIE = 'plumbus_session'  # set by the API's login
 NAVIGATION = (
     ('Dashboard', '/', 'o_home'),
     ('Clients', '/clients', 'o_dns'),
@@ -43,6 +44,11 @@ class View:
     def zone(self) -> tzinfo:
         """The time zone in which exact times are told."""
         return self.engine.settings.zone
+
+    @property
+    def token(self) -> str:
+        """The token of this browser's session; empty in a window of our own."""
+        return ui.context.client.request.cookies.get(COOKIE, '')
 
 
 @asynccontextmanager

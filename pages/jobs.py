@@ -7,6 +7,7 @@ from pages.frame import View, frame
 from pages.live import Batch
 from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, acts, chip, slice_of, text, to, when
+from pages.widgets.search import search_field
 from pages.widgets.text import box, button_link
 from pages.wording import PAUSED, listed
 from plumbus.engine import Engine
@@ -33,7 +34,8 @@ class JobList:
         self._view, self._client_id, self._search = view, client_id, ''
         self._columns = self._made()
         if client_id is None:
-            self._draw_filter()
+            with box('filters'):
+                search_field('Search jobs, clients, paths', self._narrow)
         self.listing = Listing(
             self._columns, self._load, label='Jobs', on_act=self._act, nothing=self._nothing, sort='name'
         )
@@ -74,22 +76,9 @@ class JobList:
             Column(name='acts', label='', kind='acts', cell=_offered),
         ]
 
-    def _draw_filter(self) -> None:
-        with box('filters'):
-            search = (
-                ui.input(placeholder='Search jobs, clients, paths')
-                .classes('search')
-                .props('clearable debounce=300 type=search')
-            )
-            search.props['aria-label'] = 'Search'
-            with search.add_slot('prepend'):
-                ui.icon('o_search')
-
-        async def narrow() -> None:
-            self._search = (search.value or '').lower()
-            await self.listing.restart()
-
-        search.on_value_change(narrow)
+    async def _narrow(self, search: str) -> None:
+        self._search = search.lower()
+        await self.listing.restart()
 
     async def _load(self, query: Query) -> Page[JobView]:
         jobs = await ask(self._view.engine.jobs.all, self._client_id)

@@ -10,6 +10,7 @@ from pages.widgets.text import Text, box, button, card
 from plumbus.engine import Engine
 from plumbus.errors import InvalidInput
 
+LOCAL = 'local'  # who sits before a desktop window; it asks for no password
 HOW_ITS_MADE = (
     'Everyone has a PLUMBUS in their home. First they take the dinglebop and smooth it out with a bunch of schleem. '
     'The schleem is then repurposed for later snapshots. They take the dinglebop and push it through the grumbo, where the '
@@ -28,7 +29,8 @@ def register(engine: Engine) -> None:
                     _draw_key(view)
                     _draw_about(view)
                 with box('stack'):
-                    PasswordCard(view)
+                    if view.user != LOCAL:
+                        PasswordCard(view)
                     _draw_facts(view)
 
 
@@ -55,7 +57,8 @@ class PasswordCard:
         with form.objections():
             if form['new'] != form['again']:
                 raise InvalidInput({'again': 'is not the same as the new password'})
-            await ask(self._view.engine.accounts.change_password, self._view.user, form['old'], form['new'])
+            change = self._view.engine.accounts.change_password
+            await ask(change, self._view.user, form['old'], form['new'], keep_token=self._view.token)
             praise('The password is changed.')
             for name in ('old', 'new', 'again'):
                 form.element(name).value = ''

@@ -311,7 +311,7 @@ class Accounts:
     def set_theme(self, username: str, theme: str) -> None:
         self._theme = theme
 
-    def change_password(self, username: str, old: str, new: str) -> None:
+    def change_password(self, username: str, old: str, new: str, keep_token: str = '') -> None:
         if old != 'plumbus':
             raise InvalidInput({'old': 'is not your present password'})
 

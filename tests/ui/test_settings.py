@@ -16,12 +16,15 @@ async def test_it_changes_the_password(
     user: User, engine: PageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = list[tuple[str, ...]]()
-    monkeypatch.setattr(engine.accounts, 'change_password', lambda *given: changed.append(given))
+    monkeypatch.setattr(
+        engine.accounts, 'change_password', lambda *given, keep_token: changed.append((*given, keep_token))
+    )
+    user.http_client.cookies.set('plumbus_session', 'of-this-browser')
     await user.open('/settings')
     field(user, 'Present password').value = 'plumbus'
     field(user, 'New password').value = field(user, 'New password again').value = 'more fleeb juice'
     user.find('Change the password').click()
-    await until(lambda: changed == [('admin', 'plumbus', 'more fleeb juice')])
+    await until(lambda: changed == [('admin', 'plumbus', 'more fleeb juice', 'of-this-browser')])
     assert field(user, 'New password').value == ''
 
 
