@@ -8,8 +8,8 @@ from typing import Literal
 
 from plumbus.model import Progress
 
-Noun = Literal['client', 'job', 'backup', 'restore']
-RunKind = Literal['backup', 'restore']
+Noun = Literal['client', 'job', 'backup', 'restore', 'verify']
+RunKind = Literal['backup', 'restore', 'verify']
 log = logging.getLogger(__name__)
 
 

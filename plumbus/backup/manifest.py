@@ -52,7 +52,9 @@ class ManifestWriter:
 
     def __enter__(self) -> Self:
         self._file: BinaryIO = self.path.open('wb')
-        self._stream = zstandard.ZstdCompressor(level=3).stream_writer(self._file, closefd=False)
+        self._stream = zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(
+            self._file, closefd=False
+        )
         self._stream.write(self._pack({'format': FORMAT}))
         return self
 

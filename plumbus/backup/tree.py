@@ -65,6 +65,15 @@ class Tree:
         finally:
             os.close(descriptor)
 
+    def names(self, path: bytes) -> Iterator[bytes]:
+        """Yield the names in a folder, in no order. Raise NotFound if it is no folder."""
+        descriptor = self._open_folder(relative_parts(path))
+        try:
+            with os.scandir(descriptor) as entries:
+                yield from (os.fsencode(entry.name) for entry in entries)
+        finally:
+            os.close(descriptor)
+
     def read_link(self, path: bytes) -> bytes:
         """Return the target of the symbolic link at `path`."""
         folder, name = self._locate(path)

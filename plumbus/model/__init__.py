@@ -1,12 +1,13 @@
-"""What PLUMBUS speaks about: clients, jobs, backups, restores. Typed and checked; no I/O."""
+"""What PLUMBUS speaks about: clients, jobs, backups, restores, verifications. Typed and checked; no I/O."""
 
 from plumbus.model.client import AuthMethod, Client, ClientFields, ConnectionTest, HostKey, RemoteFile
 from plumbus.model.fields import checked
 from plumbus.model.job import Job, JobFields, JobView, Retention
 from plumbus.model.record import Page, Record
-from plumbus.model.run import Backup, Progress, Restore, RestoreRequest, Run, Status, Trigger
+from plumbus.model.run import Backup, Progress, Restore, RestoreRequest, Run, Status, Trigger, Verification
 
 __all__ = [
     'AuthMethod', 'Backup', 'Client', 'ClientFields', 'ConnectionTest', 'HostKey', 'Job', 'JobFields', 'JobView', 'Page',
-    'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Run', 'Status', 'Trigger', 'checked',
+    'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Run', 'Status', 'Trigger', 'Verification',
+    'checked',
 ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""Executions: a backup pulls, a restore pushes. Their states, records and live progress."""
+"""Executions: a backup pulls, a restore pushes, a verification reads. Their states, records and live progress."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -56,7 +56,7 @@ class Progress(BaseModel):
 
 
 class Run(Record):
-    """What records of backups and restores share. `error_message` holds the cause and the remedy in plain words."""
+    """What records of all runs share. `error_message` holds the cause and the remedy in plain words."""
 
     client_id: int
     client_name: str = ''
@@ -89,7 +89,8 @@ class Backup(Run):
     deleted_files: int = 0
     backup_path: str | None = None
     verified_at: AwareDatetime | None = None
-    verify_status: str | None = None
+    verify_status: Literal['ok', 'damaged'] | None = None
+    verify_errors: list[str] = []
     pinned: bool = False
     suspicious: bool = False
     note: str = ''
@@ -116,3 +117,18 @@ class Restore(Run):
     delete: bool = False
     dry_run: bool = False
     changes: list[dict[str, Any]] = []
+
+
+class Verification(Run):
+    """One re-reading of a snapshot. `size_bytes` were read, `file_count` files looked at; `verify_errors` are the first of
+    `error_count` sentences about what is not as it was stored, `shared_with` the other backups that have part in it."""
+
+    backup_id: int
+    job_id: int
+    job_name: str = ''
+    trigger: Trigger = Trigger.MANUAL
+    size_bytes: int = 0
+    verify_status: Literal['ok', 'damaged'] | None = None
+    verify_errors: list[str] = []
+    error_count: int = 0
+    shared_with: list[int] = []

@@ -13,7 +13,7 @@ from plumbus.store.disk import ProcessLock, make_private_folder, plain_errors
 from plumbus.store.storage import AtomicStorage, Migration
 
 # History grows without end; in a file of its own it cannot endanger the configuration.
-HISTORY_TABLES = frozenset({'backups', 'restores'})
+HISTORY_TABLES = frozenset({'backups', 'restores', 'verifications'})
 # Append only: the third entry leads from schema 3 to 4. Each changes the raw tables in place, and has a test.
 MIGRATIONS: Mapping[str, Sequence[Migration]] = {'config': (), 'history': ()}
 SEQUENCE_TABLE = '_sequence'
@@ -64,9 +64,9 @@ class Database:
     def reserve_id(self, table: str, used: int) -> int:
         """Given an id that comes from elsewhere, make sure that it is not given out again, and return it."""
         with self.transaction():
-            last = max(used, self._last_id(table))
-            sequence = self._file_of(table).table(SEQUENCE_TABLE, cache_size=0)
-            sequence.upsert(Document({table: last}, doc_id=1))
+            if used > self._last_id(table):
+                sequence = self._file_of(table).table(SEQUENCE_TABLE, cache_size=0)
+                sequence.upsert(Document({table: used}, doc_id=1))
         return used
 
     def check_readable(self) -> None:
