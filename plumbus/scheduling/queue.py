@@ -1,4 +1,5 @@
 """Runs wait here for a worker: manual ones first, then first come, first served, never two of one key at once.
+Verifications go last, and take no place from the others.
 
 The interface is narrow on purpose (submit, cancel, running, queued, stop): a distributed queue could stand behind it.
 """
@@ -15,7 +16,8 @@ from plumbus.cancellation import Cancellation
 from plumbus.errors import Conflict
 
 logger = logging.getLogger(__name__)
-Kind = Literal['backup', 'restore']
+Kind = Literal['backup', 'restore', 'verify']
+LANES = 2  # one for verifications that someone asked for, one for those of the night
 
 
 class Priority(IntEnum):
@@ -23,6 +25,8 @@ class Priority(IntEnum):
 
     MANUAL = 0
     PLANNED = 10
+    VERIFY = 20
+    SPARE_TIME = 30
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -37,8 +41,9 @@ class Ticket:
 
 
 class RunQueue:
-    """Given how many workers may run at once, call `execute(ticket)` in one of them for each ticket submitted.
+    """Given how many backups and restores may run at once, call `execute(ticket)` in a worker for each ticket submitted.
 
+    A verification has a worker besides those, but begins only while no backup or restore waits for one.
     `dropped(ticket)` is called for a ticket that is cancelled before it started; `ticket.cancellation.reason` says why.
     """
 
@@ -50,6 +55,7 @@ class RunQueue:
     ) -> None:
         self._execute = execute
         self._dropped = dropped
+        self._places = workers
         self._changed = threading.Condition()
         self._queued: list[Ticket] = []
         self._running: list[Ticket] = []
@@ -57,7 +63,7 @@ class RunQueue:
         self._stopping = False
         self._threads = [
             threading.Thread(target=self._work, name=f'run-worker-{number}', daemon=True)
-            for number in range(1, workers + 1)
+            for number in range(1, workers + LANES + 1)
         ]
 
     def start(self) -> None:
@@ -89,6 +95,7 @@ class RunQueue:
             if was_queued:
                 self._queued.remove(ticket)
                 del self._known[kind, run_id]
+                self._changed.notify_all()  # a verification may have waited for it
         ticket.cancellation.cancel(reason)
         if was_queued:
             self._dropped(ticket)
@@ -151,7 +158,14 @@ class RunQueue:
 
     def _next(self) -> Ticket | None:
         busy = {ticket.key for ticket in self._running}
-        return next((ticket for ticket in self._queued if ticket.key not in busy), None)
+        ready = [ticket for ticket in self._queued if ticket.key not in busy]
+        first = next((ticket for ticket in ready if ticket.kind != 'verify'), None)
+        if first is None:
+            return ready[0] if ready and self._verifying() < LANES else None
+        return first if len(self._running) - self._verifying() < self._places else None
+
+    def _verifying(self) -> int:
+        return sum(ticket.kind == 'verify' for ticket in self._running)
 
     def _guarded(self, action: Callable[[Ticket], None], ticket: Ticket) -> None:
         try:
