@@ -1,6 +1,7 @@
 """Puts the engine together, and is the only door that the API and the pages go through."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from plumbus.backup.capabilities import local_options, local_rsync, probe_file_system
-from plumbus.backup.execution import INTERRUPTED, Execution
+from plumbus.backup.execution import CANCELLED, INTERRUPTED, Execution
 from plumbus.backup.guards import StoreGuard
 from plumbus.backup.reporting import LiveRuns
 from plumbus.backup.restore import RestoreRunner
@@ -25,13 +26,15 @@ from plumbus.services.accounts import Accounts
 from plumbus.services.backups import Backups
 from plumbus.services.clients import Clients
 from plumbus.services.jobs import Jobs
-from plumbus.services.reconcile import settle_leftovers
+from plumbus.services.reconcile import Kind, Reconciler, kind_of_backups
 from plumbus.services.restores import Restores
 from plumbus.services.system import System
+from plumbus.store.claim import Claim
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents, utc_now
 from plumbus.store.runlog import RunLogs
 from plumbus.store.vault import Vault, load_key
+from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
 
 Clock = Callable[[], datetime]
@@ -76,6 +79,8 @@ class Engine:
         self._scheduler = Scheduler(clock, self._planned_jobs, self._fire)
         store = Store.open(settings, clock)
         data_dir = settings.data_dir.resolve()
+        self._claim, self._children = Claim(data_dir), Children(data_dir / 'run')
+        self._stopping = threading.Lock()
         keys = Keys(data_dir / 'keys')
         targets, snapshots = Targets(store.clients, store.vault, keys), Snapshots(data_dir)
         tool, disk = local_rsync(data_dir), probe_file_system(snapshots.root)
@@ -97,7 +102,9 @@ class Engine:
             jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, logs=store.logs,
             queue=self._queue, plan=self._scheduler, events=self.events, now=clock, zone=settings.zone,
         )  # fmt: skip
-        self.clients = Clients(store.clients, store.vault, targets, self.jobs, self.events)
+        self.clients = Clients(
+            store.clients, store.vault, targets, self.jobs, self.events, witness=self._children.of('client')
+        )
         self.backups = Backups(
             kind='backup', records=store.backups, queue=self._queue, snapshots=snapshots, **shared
         )  # fmt: skip
@@ -109,29 +116,58 @@ class Engine:
             data_dir=data_dir, database=store.database, clients=store.clients, backups=store.backups, jobs=self.jobs,
             queue=self._queue, keys=keys, tool=tool, disk=disk, scheduler_alive=lambda: self._scheduler.alive, now=clock,
         )  # fmt: skip
+        self.reconciler = Reconciler(
+            queue=self._queue, children=self._children,
+            kinds={
+                'backup': kind_of_backups(self.backups, self.jobs),
+                'restore': Kind(runs=self.restores, enqueue=self.restores.enqueue),
+            },
+        )  # fmt: skip
+
+    def claim(self) -> None:
+        """Take the data folder for this process alone, as `start` does too. Raise StoreError if another one has it."""
+        self._claim.take()
 
     def start(self) -> None:
-        """Bring the records in line with what is on disk, queue again what waited, and let the threads begin."""
+        """Bring the records in line with what is on disk, queue again what waited, and let the threads begin.
+
+        Raise StoreError if another process runs on the data folder, or if it cannot be used.
+        """
+        self.claim()
+        try:
+            self._start()
+        except BaseException:
+            self._claim.give_up()
+            raise
+
+    def _start(self) -> None:
         self.system.check_store()
         self._store_guard.prepare(holds_snapshots=self.backups.hold_snapshots())
         self.system.warn()
         self.accounts.prepare()
-        settle_leftovers(self.backups, self.restores, self.jobs)
+        self.reconciler.settle_leftovers()
         self._queue.start()
         self._scheduler.start()
+        self.reconciler.start()
 
     def stop(self) -> None:
-        """Start nothing more, stop what runs; it is recorded as interrupted. Takes at most about ten seconds."""
-        self._scheduler.stop(timeout_s=2)
-        if not self._queue.stop(INTERRUPTED, timeout_s=8):
-            log.warning('Not all runs ended in time; the next start settles their records.')
+        """Start nothing more, stop what runs; it is recorded as interrupted. Takes at most about nine seconds."""
+        with self._stopping:  # a signal and the end of the server may both ask for it
+            self.reconciler.stop()
+            self._scheduler.stop(timeout_s=1)
+            if not self._queue.stop(INTERRUPTED, timeout_s=7):
+                log.warning('Not all runs ended in time: their processes are ended for good.')
+                self.reconciler.give_up()
+            self._claim.give_up()
 
     def _execute(self, ticket: Ticket) -> None:
+        ticket.cancellation.witness = self._children.of(ticket.kind, ticket.run_id)
         runner = self._backup_runner if ticket.kind == 'backup' else self._restore_runner
         runner.execute(ticket.run_id, ticket.cancellation)
 
     def _dropped(self, ticket: Ticket) -> None:
-        if ticket.cancellation.reason != INTERRUPTED:  # else it stays queued and runs after the next start
+        # One that is interrupted stays queued and runs after the next start.
+        if ticket.cancellation.reason == CANCELLED:
             runs = self.backups if ticket.kind == 'backup' else self.restores
             runs.dropped(ticket.run_id)
 

@@ -93,6 +93,11 @@ TABLE = [
         'Please report this line. Until that is mended, exclude the file that it names.',
     ),
     Failure(
+        'lost',
+        'How this run ended could not be stored.',
+        'Look into its log and into logs/plumbus.log, mend what is wrong with the data folder, and run it again.',
+    ),
+    Failure(
         'internal',
         'An unexpected error inside PLUMBUS ended this run.',
         'Look into logs/plumbus.log, and report what it says.',

@@ -101,6 +101,16 @@ class RunQueue:
             self._dropped(ticket)
         return True
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is a worker left that could take a run."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def tickets(self) -> list[Ticket]:
+        """Return what waits and what runs, as it is at one moment."""
+        with self._changed:
+            return list(self._known.values())
+
     def queued(self) -> list[Ticket]:
         """Return what waits, the next one first."""
         with self._changed:

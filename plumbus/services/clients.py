@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from plumbus.backup.targets import Targets, alias_of, owner_of
-from plumbus.cancellation import Cancellation
+from plumbus.cancellation import Cancellation, Witness, unnoted
 from plumbus.errors import ClientError, Conflict, HostKeyChanged, InvalidInput, PlumbusError
 from plumbus.events import Changed, EventBus
 from plumbus.model import Client, ClientFields, ConnectionTest, HostKey, RemoteFile, checked
@@ -25,13 +25,21 @@ class Clients:
     """Every call blocks until it is done; calls that reach out to a machine end within their time limits."""
 
     def __init__(
-        self, clients: Documents[Client], vault: Vault, targets: Targets, jobs: Jobs, events: EventBus
+        self,
+        clients: Documents[Client],
+        vault: Vault,
+        targets: Targets,
+        jobs: Jobs,
+        events: EventBus,
+        *,
+        witness: Witness = unnoted,
     ) -> None:
         self._clients = clients
         self._vault = vault
         self._targets = targets
         self._jobs = jobs
         self._events = events
+        self._witness = witness
 
     def all(self) -> list[Client]:
         """Return every client, oldest first."""
@@ -148,7 +156,7 @@ class Clients:
         if new_key:
             client = self._clients.get(client_id)
             self._tell(client_id, 'updated')
-        with session(target, self._targets.keys, Cancellation()) as connection:
+        with session(target, self._targets.keys, Cancellation(self._witness)) as connection:
             return list_folder(
                 connection,
                 path,

@@ -57,7 +57,11 @@ class Runs(Generic[Record]):
 
     def dropped(self, run_id: int) -> None:
         """Given a run that someone took out of the queue before it began, store that."""
-        self.records.set(run_id, **stopped(self.kind, CANCELLED))
+        self.settle(run_id, **stopped(self.kind, CANCELLED))
+
+    def settle(self, run_id: int, **ending: Any) -> None:
+        """Given a run that is over but did not say so itself, store how it ended and tell it."""
+        self.records.set(run_id, **ending)
         self.events.publish(Changed(noun=self.kind, id=run_id, action='updated'))
 
     def wait(self, run_id: int, seconds: float) -> Record:

@@ -20,6 +20,8 @@ from plumbus.transfer.keys import Keys
 
 log = logging.getLogger(__name__)
 
+RESTART = 'Restart PLUMBUS, and look into logs/plumbus.log.'
+
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
@@ -72,10 +74,12 @@ class System:
         }
 
     def health(self) -> None:
-        """Raise StoreError if the store cannot be written or the scheduler is dead; return if all is well."""
+        """Raise StoreError if the store cannot be written, or the scheduler or all workers are dead; return if all is well."""
         self.check_store()
         if not self.scheduler_alive():
-            raise StoreError('The scheduler has stopped.', 'Restart PLUMBUS, and look into logs/plumbus.log.')
+            raise StoreError('The scheduler has stopped.', RESTART)
+        if not self.queue.alive:
+            raise StoreError('All workers have stopped, so no backup can run.', RESTART)
 
     def check_store(self) -> None:
         """Raise StoreError if the store cannot be read or written."""

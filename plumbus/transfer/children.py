@@ -82,11 +82,15 @@ class Children:
         """Whether somebody waits for this child: a thread of ours, or another process that lives."""
         if child.boot != self._boot:
             return False
-        with self._lock:
-            if child.mark in self._supervised:
-                return True
+        if self.is_own(child):
+            return True
         starter = Process(child.supervisor, child.supervisor_started)
         return starter.pid != os.getpid() and process(starter.pid) == starter
+
+    def is_own(self, child: Child) -> bool:
+        """Whether a thread of this process waits for the child."""
+        with self._lock:
+            return child.mark in self._supervised
 
     def end(self, children: Sequence[Child], grace_s: float = 5.0) -> list[Child]:
         """Given children that nobody needs, end them and all they started: TERM, after `grace_s` KILL.

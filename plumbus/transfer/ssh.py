@@ -116,9 +116,9 @@ def session(target: Target, keys: Keys, cancellation: Cancellation) -> Iterator[
         )
 
 
-def remove_leftovers(parent: Path, older_than_s: float = 60) -> None:
-    """Given the folder that sessions lie in, remove those of a process that was killed: nobody holds their lock."""
-    for folder in parent.glob(f'{PREFIX}*'):
+def remove_leftovers(parent: Path | None = None, older_than_s: float = 60) -> None:
+    """Remove the sessions of a process that was killed: nobody holds their lock. `parent` is the folder they lie in."""
+    for folder in (parent or _parent()).glob(f'{PREFIX}*'):
         with suppress(OSError):  # another user's, or in use
             if time.time() - folder.lstat().st_mtime > older_than_s:
                 with _locked(folder):
