@@ -1,6 +1,6 @@
 """Typed records in a table: created, read, edited, removed, paged. What is handed out is the caller's own copy."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -50,6 +50,21 @@ class Documents(Generic[Model]):
             self._database.reserve_id(self._name, item.id)
             now = self._clock()
             return self._put(item, created_at=item.created_at or now, updated_at=item.updated_at or now)
+
+    def restore_all(self, items: Sequence[Model]) -> None:
+        """Given items with ids that nothing here has, store them as they are, all or none: `restore` for very many."""
+        if any(item.id < 1 for item in items):
+            raise ValueError('an item to restore needs its id')
+        with self._database.transaction():
+            self._database.reserve_id(self._name, max((item.id for item in items), default=0))
+            now = self._clock()
+            stamped = [
+                item.model_copy(
+                    update={'created_at': item.created_at or now, 'updated_at': item.updated_at or now}
+                )
+                for item in items
+            ]
+            self._database.table(self._name).insert_multiple(map(self._document, stamped))
 
     def get(self, item_id: int) -> Model:
         """Given an id, return the item. Raise NotFound if there is none."""
@@ -136,6 +151,11 @@ class Documents(Generic[Model]):
         stored = self._hydrated(raw)  # what could not be read back is not stored
         self._database.table(self._name).upsert(Document(orjson.loads(raw), doc_id=item.id))
         return stored
+
+    def _document(self, item: Model) -> Document:
+        raw = self._serialised(item)
+        self._hydrated(raw)
+        return Document(orjson.loads(raw), doc_id=item.id)
 
     def _serialised(self, item: Model) -> bytes:
         try:

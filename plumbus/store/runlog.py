@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,12 @@ class RunLogs:
     def exists(self, kind: RunKind, run_id: int) -> bool:
         """Return whether anything was logged for this run."""
         return self._path(kind, run_id).exists()
+
+    def newest(self, kind: RunKind) -> int:
+        """Return the highest id that has a log, 0 if none has."""
+        names = os.listdir(self._folder) if self._folder.is_dir() else []
+        found = (re.fullmatch(rf'{kind}-(\d{{1,9}})\.log', name) for name in names)
+        return max((int(match[1]) for match in found if match), default=0)
 
     def _path(self, kind: RunKind, run_id: int) -> Path:
         return self._folder / f'{kind}-{int(run_id)}.log'

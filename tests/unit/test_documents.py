@@ -263,7 +263,29 @@ def test_it_restores_an_item_under_its_own_id(backups: Documents[Backup]) -> Non
     assert backups.count() == 3
 
 
+def test_it_restores_very_many_at_once(backups: Documents[Backup], database: Database) -> None:
+    old = [backup(id=number, created_at=START, note=f'{number}') for number in range(1, 10_001)]
+    began = perf_counter()
+    backups.restore_all(old)
+    assert perf_counter() - began < 10, 'not a copy of the table for each of them'
+    assert backups.count() == 10_000
+    assert backups.get(7).note == '7'
+    assert (backups.get(7).created_at, backups.get(7).updated_at) == (START, START)
+    assert Documents(restarted(database), 'backups', Backup).add(backup()).id == 10_001
+
+
+def test_it_restores_all_or_none(backups: Documents[Backup]) -> None:
+    backups.restore_all([])
+    backups.restore(backup(id=5))
+    with pytest.raises(ValueError, match='already exists'):
+        backups.restore_all([backup(id=4), backup(id=5)])
+    assert [one.id for one in backups.all()] == [5]
+    assert backups.add(backup()).id == 6
+
+
 def test_it_refuses_to_restore_an_item_without_an_id(backups: Documents[Backup]) -> None:
+    with pytest.raises(ValueError, match='needs its id'):
+        backups.restore_all([backup(id=1), backup()])
     with pytest.raises(ValueError, match='id'):
         backups.restore(backup())
 

@@ -133,3 +133,12 @@ def test_it_names_the_log_when_it_cannot_be_written(tmp_path: Path) -> None:
         RunLogs(tmp_path / 'logs').append('backup', 1, ['x'])
     assert caught.value.remedy
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_it_knows_the_highest_id_that_has_a_log(logs: RunLogs, tmp_path: Path) -> None:
+    assert logs.newest('backup') == 0
+    for run_id in (9, 10):
+        logs.append('backup', run_id, ['x'])
+    logs.append('restore', 12, ['x'])
+    (tmp_path / 'logs' / 'backup-77.log.old').touch()
+    assert (logs.newest('backup'), logs.newest('restore')) == (10, 12)
