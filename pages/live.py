@@ -14,7 +14,6 @@ from plumbus.events import Changed, Event, EventBus, Logged, Progressed, RunKind
 from plumbus.model import Progress
 
 FLUSH_S = 0.2
-LOG_LINES = 500
 Run = tuple[RunKind, int]
 log = logging.getLogger(__name__)
 
@@ -92,7 +91,5 @@ def batched(events: list[Event]) -> Batch:
         elif isinstance(event, Progressed):
             batch.progress[event.kind, event.run_id] = event.progress
         elif isinstance(event, Logged):
-            lines = batch.lines.setdefault((event.kind, event.run_id), [])
-            lines.extend(event.lines)
-            del lines[:-LOG_LINES]
+            batch.lines.setdefault((event.kind, event.run_id), []).extend(event.lines)
     return batch

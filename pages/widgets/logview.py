@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
-from pages.live import LOG_LINES
 from pages.widgets.text import Text, box, button_link
 from pages.wording import plural
 
+KEPT = 500
+FLOOD = 100  # lines within one flush; each line is an element in the browser
 MOST_PX = 320
 
 
@@ -22,24 +23,31 @@ class LogView:
                 Text(title, tag='h2')
                 self._note = Text('', 'sub')
                 button_link('Download', download, 'quiet', icon='o_download').props('target=_blank')
-            self._log = ui.log(max_lines=LOG_LINES).classes('log').mark('run-log')
+            self._log = ui.log(max_lines=KEPT).classes('log').mark('run-log')
             self._log.props['role'], self._log.props['aria-label'] = 'log', title
 
     def begin(self, tail: Sequence[str]) -> None:
         """Given the last lines on disk, show them and what came meanwhile."""
         fresh = unseen(tail, self._waiting or [])
         self._waiting = None
-        self.push([*tail, *fresh])
+        self._show([*tail, *fresh])
 
     def push(self, lines: Sequence[str]) -> None:
-        """Given new lines, show them below the others."""
+        """Given new lines, show them below the others; of a flood only the end, for nobody reads that fast."""
         if self._waiting is not None:
             self._waiting.extend(lines)
+        elif len(lines) > FLOOD:
+            skipped = len(lines) - FLOOD
+            self._seen += skipped - 1
+            self._show([f'… {plural(skipped, "line")} more, see the download', *lines[skipped:]])
         elif lines:
-            self._seen += len(lines)
-            self._note.text = plural(self._seen, 'line')
-            self._log.style(f'height:{min(MOST_PX, 40 + 22 * self._seen)}px')
-            self._log.push('\n'.join(line.replace('\r', ' ') or ' ' for line in lines))
+            self._show(lines)
+
+    def _show(self, lines: Sequence[str]) -> None:
+        self._seen += len(lines)
+        self._note.text = plural(self._seen, 'line')
+        self._log.style(f'height:{min(MOST_PX, 40 + 22 * self._seen)}px')
+        self._log.push('\n'.join(line.replace('\r', ' ') or ' ' for line in lines))
 
 
 def unseen(tail: Sequence[str], lines: Sequence[str]) -> list[str]:

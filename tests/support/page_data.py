@@ -40,9 +40,9 @@ def clients(now: datetime) -> list[Client]:
 
 
 def jobs(owners: list[Client], now: datetime) -> list[JobView]:
-    """Return one job for each client but the last, and a second for every third."""
+    """Return one job for each client but the hostile one, and a second for every third."""
     made: list[JobView] = []
-    for client in owners[:-1]:
+    for client in [one for one in owners if one.name != HOSTILE]:
         for _ in range(2 if client.id % 3 == 0 else 1):
             name, paths, cron, words = JOBS[len(made) % len(JOBS)]
             made.append(

@@ -41,13 +41,13 @@ FILES = {'swapfile', 'notes.txt', 'fstab', 'hostname'}
 class PageEngine:
     """Stands in for the engine: the same doors, sample data behind them."""
 
-    def __init__(self, *, empty: bool = False) -> None:
+    def __init__(self, *, empty: bool = False, tidy: bool = False) -> None:
         now = page_data.now()
         self.events = EventBus()
         self.settings = SimpleNamespace(
             zone=ZoneInfo('Europe/Berlin'), timezone='Europe/Berlin', data_dir='/srv/plumbus', max_parallel=3
         )
-        self.client_list = [] if empty else page_data.clients(now)
+        self.client_list = [] if empty else page_data.clients(now)[: -2 if tidy else None]
         self.job_list = page_data.jobs(self.client_list, now)
         self.backup_list = page_data.history(self.job_list, now) if self.job_list else []
         self.clients, self.jobs, self.backups = Clients(self), Jobs(self), Backups(self)
@@ -66,7 +66,12 @@ class PageEngine:
         """Publish progress and a line of log of one running backup."""
         assert backup.progress is not None
         total = backup.progress.bytes_total or 0
-        step = {'rate_bps': 30e6 + (backup.id * 7 + percent * 13) % 17 * 1e6, 'percent': percent, 'bytes': int(total * percent / 100), 'eta_s': (100 - percent) * 0.73}
+        step = {
+            'rate_bps': 30e6 + (backup.id * 7 + percent * 13) % 17 * 1e6,
+            'percent': percent,
+            'bytes': int(total * percent / 100),
+            'eta_s': (100 - percent) * 0.73,
+        }
         backup.progress = Progress(**{**backup.progress.model_dump(), **step})
         self.events.publish(Progressed(kind='backup', run_id=backup.id, progress=backup.progress))
         self.events.publish(
@@ -248,7 +253,11 @@ class Backups:
     def page(self, client_id: int | None = None, job_id: int | None = None, status: str | None = None, search: str = '',
              limit: int = 100, offset: int = 0) -> Page[Backup]:  # fmt: skip
         def wanted(b: Backup) -> bool:
-            known = client_id in {None, b.client_id} and job_id in {None, b.job_id} and status in {None, '', b.status.value}
+            known = (
+                client_id in {None, b.client_id}
+                and job_id in {None, b.job_id}
+                and status in {None, '', b.status.value}
+            )
             return known and search.lower() in f'{b.client_name} {b.job_name}'.lower()
 
         chosen = [b for b in reversed(self._engine.backup_list) if wanted(b)]

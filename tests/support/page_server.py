@@ -1,4 +1,4 @@
-"""Serves the pages with sample data, to look at them: `python -m tests.support.page_server PORT [empty]`."""
+"""Serves the pages with sample data, to look at them: `python -m tests.support.page_server PORT [empty|tidy]`."""
 
 import sys
 import threading
@@ -9,8 +9,8 @@ from pages import register_all
 from tests.support.page_engine import PageEngine
 
 
-def main(port: int, *, empty: bool) -> None:
-    engine = PageEngine(empty=empty)
+def main(port: int, *, empty: bool = False, tidy: bool = False) -> None:
+    engine = PageEngine(empty=empty, tidy=tidy)
     register_all(engine)
     stop = threading.Event()
     app.on_startup(lambda: threading.Thread(target=engine.live, args=(stop,), daemon=True).start())
@@ -29,4 +29,4 @@ def main(port: int, *, empty: bool) -> None:
 
 
 if __name__ == '__main__':
-    main(int(sys.argv[1]), empty='empty' in sys.argv)
+    main(int(sys.argv[1]), empty='empty' in sys.argv, tidy='tidy' in sys.argv)

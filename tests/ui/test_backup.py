@@ -41,6 +41,17 @@ async def test_it_shows_the_log_so_far_and_every_new_line_within_half_a_second(
     await until(lambda: log_of(user)[3:] == ['02:00:03 one', '02:00:03 two'], seconds=0.5)
 
 
+async def test_it_is_not_drowned_by_a_flood_of_lines(user: User, engine: PageEngine) -> None:
+    await user.open('/backups/501')
+    await until(lambda: len(log_of(user)) == 3)
+    engine.events.publish(
+        Logged(kind='backup', run_id=501, lines=tuple(f'line {number}' for number in range(10_000)))
+    )
+    await until(lambda: log_of(user)[-1] == 'line 9999')
+    assert '9,900 lines more' in log_of(user)[3]
+    await user.should_see('10,003 lines')
+
+
 async def test_it_turns_into_a_summary_when_the_backup_ends(user: User, engine: PageEngine) -> None:
     await user.open('/backups/501')
     await user.should_see('64 %', retries=10)
