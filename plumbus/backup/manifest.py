@@ -81,16 +81,21 @@ class ManifestWriter:
 
 def read_manifest(path: Path) -> Iterator[Entry]:
     """Given a manifest file, yield its entries in their order. Raise StoreError if it is missing, damaged or cut off."""
-    count = 0
-    for record in _records(path):
+    count, whole = 0, False
+    for record in _records(path):  # to the very end of the file: a checksum over all of it stands there
         if isinstance(record, dict):
-            if record.get('entries') == count:
-                return
-            if record.get('format') == FORMAT:
-                continue
+            whole = record.get('entries') == count
+            if not whole and record.get('format') != FORMAT:
+                break
+        elif isinstance(record, list) and len(record) == len(Entry._fields):
+            whole = False
+            yield Entry(*record)
+            count += 1
+        else:
+            whole = False
             break
-        yield Entry(*record)
-        count += 1
+    if whole:
+        return
     raise StoreError(
         f'The manifest {path.name} of a snapshot is cut off.', 'Verify this snapshot, or delete it.'
     )
@@ -101,14 +106,19 @@ def share_checksums(path: Path) -> None:
 
     rsync tells it once for each file, and the next scan may name another one of them first.
     """
-    wanted = {entry.target for entry in read_manifest(path) if entry.linked and entry.target}
+    wanted = {_leader_of(entry) for entry in read_manifest(path)} - {None}
     leaders = {entry.path: entry for entry in read_manifest(path) if entry.path in wanted}
     complete = path.with_suffix('.complete')
     with ManifestWriter(complete) as manifest:
         for entry in read_manifest(path):
-            leader = leaders.get(entry.target) if entry.linked and entry.target else None
+            leader = leaders.get(_leader_of(entry) or b'')
             manifest.add(_like_its_leader(entry, leader) if leader else entry)
     complete.replace(path)
+
+
+def _leader_of(entry: Entry) -> bytes | None:
+    # Of an unchanged further name of a symbolic link the aim is known already: that may be the path of another entry.
+    return entry.target if entry.linked and (entry.kind != 'L' or entry.stored) else None
 
 
 def _like_its_leader(entry: Entry, leader: Entry) -> Entry:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
+from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
 from plumbus.errors import Cancelled, StoreError
 
 ENTRIES = [
@@ -59,3 +59,29 @@ def test_it_tells_of_a_file_that_is_none(tmp_path: Path, content: bytes) -> None
 def test_it_tells_of_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         list(read_manifest(tmp_path / 'missing'))
+
+
+def test_it_tells_of_a_single_flipped_bit(tmp_path: Path) -> None:
+    path = tmp_path / 'm'
+    entries = [ENTRIES[1]._replace(path=b'home/%d' % number) for number in range(1000)]
+    write(path, entries)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 101):
+        flipped = bytearray(whole)
+        flipped[place] ^= 4
+        path.write_bytes(flipped)
+        try:
+            assert list(read_manifest(path)) == entries  # a bit of the format that means nothing
+        except StoreError:
+            continue
+
+
+def test_a_further_name_of_a_link_keeps_the_aim_that_is_also_a_path(tmp_path: Path) -> None:
+    path = tmp_path / 'm'
+    file = Entry(b'home/file', 'f', 1, 0, 0o644, 0, 0, b'x' * 16, 'xxh128')
+    link = Entry(b'home/link', 'L', 9, 0, 0o777, 0, 0, target=b'home/file')
+    known = link._replace(path=b'home/same link', linked=True)
+    new = link._replace(path=b'home/third name', linked=True, stored=True, target=b'home/link')
+    write(path, [file, link, known, new])
+    share_checksums(path)
+    assert [entry.target for entry in read_manifest(path)] == [None, b'home/file', b'home/file', b'home/file']
