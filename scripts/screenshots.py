@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -27,7 +28,7 @@ class Picture:
     name: str
     address: str
     size: tuple[int, int] = DESKTOP
-    theme: str = 'light'
+    theme: Literal['light', 'dark'] = 'light'
     seconds: float = 1.5
     before: Callable[[Page], None] = lambda _: None
 
@@ -65,7 +66,7 @@ def take(browser: Browser, url: str, picture: Picture) -> None:
     width, height = picture.size
     context = browser.new_context(
         viewport={'width': width, 'height': height}, color_scheme=picture.theme, locale='en-US'
-    )  # type: ignore[arg-type]
+    )
     page = context.new_page()
     page.goto(url + picture.address)
     picture.before(page)
