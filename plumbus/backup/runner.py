@@ -1,16 +1,18 @@
 """One backup from the queue to its record: whatever happens, the record tells the truth and says what to do."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from plumbus.backup.capabilities import FileSystem
-from plumbus.backup.execution import INTERRUPTED, Execution
+from plumbus.backup.commands import Commands
+from plumbus.backup.description import describe
+from plumbus.backup.execution import Execution
 from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
 from plumbus.backup.pull import Pull, Pulled
-from plumbus.backup.reporting import Reporter, readable
+from plumbus.backup.reporting import Reporter
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshots, Workspace
 from plumbus.backup.targets import Targets
 from plumbus.cancellation import Cancellation
@@ -19,10 +21,9 @@ from plumbus.failures import failed
 from plumbus.model import Backup, Client, Job, Status, Trigger
 from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
+from plumbus.transfer.remote import ended_over_there, new_mark
 from plumbus.transfer.ssh import SshSession, session
 from plumbus.transfer.target import Target
-
-COMMAND_IDLE_S = 3600.0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -38,6 +39,7 @@ class Attempt:
     started: datetime
     deadline: float | None
     workspace: Workspace | None = None
+    mark: str = ''
 
 
 @dataclass(kw_only=True, slots=True)
@@ -107,6 +109,8 @@ class BackupRunner:
         target, new_key = self.targets.met(attempt.client)
         if new_key:
             attempt.reporter.say(f'first contact: the host key {new_key} is trusted from now on')
+            attempt.client = self.clients.get(attempt.client.id)  # with what that contact told of its login
+        attempt.mark = '' if attempt.client.restricted else new_mark()
         workspace = attempt.workspace = self.snapshots.begin(attempt.folder)
         try:
             pulled = self._connected(attempt, target, workspace)
@@ -120,17 +124,24 @@ class BackupRunner:
 
     def _connected(self, attempt: Attempt, target: Target, workspace: Workspace) -> Pulled:
         with session(target, self.targets.keys, attempt.cancellation) as connection:
+            commands = Commands(
+                job=attempt.job, connection=connection, reporter=attempt.reporter,
+                cancellation=attempt.cancellation, mark=attempt.mark, deadline=attempt.deadline,
+            )  # fmt: skip
             try:
-                self._command('pre-command', attempt.job.pre_command, attempt, connection)
-                return self._pull(attempt, workspace, connection)
+                with ended_over_there(
+                    connection, attempt.mark, attempt.cancellation, sudo=attempt.client.use_sudo, tell=attempt.reporter.say
+                ):  # fmt: skip
+                    commands.before()
+                    return self._pull(attempt, workspace, connection)
             finally:
-                self._post_command(attempt, connection)
+                commands.after()
 
     def _pull(self, attempt: Attempt, workspace: Workspace, connection: SshSession) -> Pulled:
         previous = self.snapshots.newest(attempt.folder)
         pull = Pull(
             sources=attempt.job.source_paths,
-            options=job_options(self.options, attempt.job, attempt.client),
+            options=replace(job_options(self.options, attempt.job, attempt.client), mark=attempt.mark),
             session=connection,
             workspace=workspace,
             previous=previous,
@@ -169,14 +180,14 @@ class BackupRunner:
     def _description(self, attempt: Attempt, ending: dict[str, Any]) -> dict[str, Any]:
         ended = self.execution.now()
         final = attempt.backup.model_copy(
-            update={**ending, 'start_time': attempt.started, 'end_time': ended, 'progress': None}
+            update={
+                **ending,
+                'start_time': attempt.started,
+                'end_time': ended,
+                'duration_s': round((ended - attempt.started).total_seconds(), 3),
+            }
         )
-        return {
-            'format': 1,
-            'backup': final.model_dump(mode='json', exclude={'progress'}),
-            'job': attempt.job.model_dump(mode='json'),
-            'client': self.clients.get(attempt.client.id).model_dump(mode='json'),
-        }
+        return describe(final, attempt.job, self.targets.way_to(self.clients.get(attempt.client.id)))
 
     def _sync(self, workspace: Workspace, attempt: Attempt) -> None:
         """Bring all of the new snapshot to the disk before it gets its name (sync(1), -f: the whole file system)."""
@@ -189,40 +200,6 @@ class BackupRunner:
         attempt.cancellation.check()
         if outcome.exit_code:
             raise failed('not_synced')
-
-    def _command(
-        self,
-        label: str,
-        command: str | None,
-        attempt: Attempt,
-        connection: SshSession,
-        time_limit_s: float | None = None,
-    ) -> None:
-        if not command:
-            return
-        attempt.reporter.phase(label)
-        attempt.reporter.say(f'{label}: {command}')
-        stop = attempt.cancellation if time_limit_s is None else Cancellation()
-        outcome = process.run(
-            connection.ssh_argv(command),
-            cancellation=stop,
-            env={**rsync.environment(self.snapshots.data_dir), **connection.env},
-            on_output=lambda lines: attempt.reporter.say(*map(readable, lines)),
-            on_error=lambda lines: attempt.reporter.say(*map(readable, lines)),
-            idle_timeout_s=COMMAND_IDLE_S,
-            time_limit_s=time_limit_s,
-        )
-        stop.check()
-        if outcome.exit_code:
-            raise failed(label.replace('-', '_'), exit_code=outcome.exit_code, code=outcome.exit_code)
-
-    def _post_command(self, attempt: Attempt, connection: SshSession) -> None:
-        """It runs after a failure and a cancel too, and its own failure is told without costing the snapshot."""
-        hurry = {'': None, INTERRUPTED: 3.0}.get(attempt.cancellation.reason, 60.0)
-        try:
-            self._command('post-command', attempt.job.post_command, attempt, connection, hurry)
-        except TransferFailed as error:
-            attempt.reporter.say(str(error))
 
 
 def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,9 +43,11 @@ class Snapshot:
     def description(self) -> dict[str, Any]:
         """Return what backup.json says: the backup's record, its job and client. Raise StoreError if it cannot be read."""
         try:
-            found: dict[str, Any] = orjson.loads((self.path / 'backup.json').read_bytes())
+            found = orjson.loads((self.path / 'backup.json').read_bytes())
         except (OSError, ValueError) as error:
             raise StoreError(f'The description of the snapshot {self.path.name} cannot be read.') from error
+        if not isinstance(found, dict) or not isinstance(found.get('backup'), dict):
+            raise StoreError(f'The description of the snapshot {self.path.name} is none.')
         return found
 
 
@@ -106,6 +109,7 @@ class Snapshots:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.root = data_dir / 'backups'
+        self._noting = threading.Lock()
 
     def job_folder(self, client: tuple[int, str], job: tuple[int, str]) -> Path:
         """Given (id, name) of a client and of its job, return their folder. A later change of a name moves nothing."""
@@ -124,7 +128,7 @@ class Snapshots:
     def newest_trusted(self, folder: Path) -> dict[str, Any]:
         """Given a job's folder, return the record of its newest snapshot that is not suspicious; empty if there is none."""
         for snapshot in reversed(self.of(folder)):
-            with suppress(StoreError, KeyError):
+            with suppress(StoreError):
                 record: dict[str, Any] = snapshot.description()['backup']
                 if not record.get('suspicious'):
                     return record
@@ -179,11 +183,7 @@ class Snapshots:
 
     def publish(self, workspace: Workspace, name: str, description: Mapping[str, Any]) -> Snapshot:
         """Given a finished, synced workspace, write its description and give it its name: from now on it is a snapshot."""
-        description_file = workspace.path / 'backup.json'
-        with description_file.open('wb') as file:
-            file.write(orjson.dumps(description, option=orjson.OPT_INDENT_2))
-            file.flush()
-            os.fsync(file.fileno())
+        _write(workspace.path / 'backup.json', description)
         _sync_folder(workspace.path)
         snapshot = Snapshot(workspace.path.parent / name)
         workspace.path.rename(snapshot.path)
@@ -202,10 +202,27 @@ class Snapshots:
         """Given a snapshot, return its path relative to the data dir, as records keep it."""
         return str(snapshot.path.relative_to(self.data_dir))
 
+    def folders(self) -> list[Path]:
+        """Return the folder of every job. Raise OSError if one above them cannot be read."""
+        clients = _subfolders(self.root) if self.root.is_dir() else []
+        return [job for client in clients for job in _subfolders(client)]
+
     def everything(self) -> Iterator[Snapshot]:
-        """Yield every snapshot below the data dir."""
-        for folder in sorted(self.root.glob('*/*')):
+        """Yield every snapshot below the data dir. Raise OSError if a folder cannot be read."""
+        for folder in self.folders():
             yield from self.of(folder)
+
+    def note(self, snapshot: Snapshot, changes: Mapping[str, Any]) -> None:
+        """Given what changed about a backup since it was made, note it beside its snapshot, where a rescan reads it.
+
+        Raise StoreError if its description cannot be read, OSError if it cannot be written.
+        """
+        with self._noting:
+            description = snapshot.description()
+            description['backup'] |= changes
+            _write(snapshot.path / 'backup.json.new', description)
+            (snapshot.path / 'backup.json.new').replace(snapshot.path / 'backup.json')
+            _sync_folder(snapshot.path)
 
     def _doom(self, path: Path) -> None:
         if not path.exists():
@@ -231,6 +248,18 @@ def _named_folder(parent: Path, number: int, name: str) -> Path:
             if known.rpartition('-')[2] == str(number) and not known.startswith('.'):
                 return parent / known
     return parent / f'{slug(name)}-{number}'
+
+
+def _subfolders(parent: Path) -> list[Path]:
+    names = sorted(name for name in os.listdir(parent) if not name.startswith('.'))
+    return [parent / name for name in names if (parent / name).is_dir()]
+
+
+def _write(path: Path, description: Mapping[str, Any]) -> None:
+    with path.open('wb') as file:
+        file.write(orjson.dumps(description, option=orjson.OPT_INDENT_2))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:

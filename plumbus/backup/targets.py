@@ -41,6 +41,15 @@ class Targets:
         self.remember(client, found)
         return target, found.fingerprint
 
+    def way_to(self, client: Client) -> list[tuple[Client, str | None]]:
+        """Given a client, return it and those it is reached through, each with its pinned host key as `type key`."""
+        way = [client]
+        while (jump_id := way[-1].jump_client_id) and len(way) <= MAX_JUMPS:
+            if (jump := self._clients.find(jump_id)) is None:
+                break
+            way.append(jump)
+        return [(one, self.keys.pinned(alias_of(one.id))) for one in way]
+
     def remember(self, client: Client, found: Probe) -> bool:
         """Given what a good connection showed, pin a new host key and keep what is known of the login.
 

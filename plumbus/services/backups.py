@@ -1,5 +1,6 @@
 """What a user can do with backups besides watching them: note, pin, delete, look inside."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from pydantic import BaseModel
 
 from plumbus.backup.explore import FileList, list_files
 from plumbus.backup.snapshots import Snapshots
-from plumbus.errors import Conflict, NotFound
+from plumbus.errors import Conflict, NotFound, StoreError
 from plumbus.events import Changed
 from plumbus.model import Backup, checked
 from plumbus.model.fields import Note
 from plumbus.services.records import revision_of
 from plumbus.services.runs import Runs
+
+log = logging.getLogger(__name__)
 
 
 class BackupFields(BaseModel):
@@ -38,10 +41,20 @@ class Backups(Runs[Backup]):
     def edit(self, backup_id: int, fields: Mapping[str, Any]) -> Backup:
         """Given `pinned`, `note` or `suspicious`, change them and return the record. Raise InvalidInput."""
         self.records.get(backup_id)
-        entered = checked(BackupFields, fields)
-        self.records.edit(backup_id, entered.model_dump(exclude_none=True), revision_of(fields))
+        changes = checked(BackupFields, fields).model_dump(exclude_none=True)
+        backup = self.records.edit(backup_id, changes, revision_of(fields))
+        self._note(backup, changes)
         self.events.publish(Changed(noun='backup', id=backup_id, action='updated'))
         return self.get(backup_id)
+
+    def _note(self, backup: Backup, changes: Mapping[str, Any]) -> None:
+        """Keep it beside the snapshot as well: with the database gone, a pinned one must still be pinned."""
+        try:
+            self.snapshots.note(self.snapshots.at(backup.backup_path), changes)
+        except NotFound:
+            pass  # it left no snapshot
+        except (StoreError, OSError) as error:
+            log.warning('What was changed about backup %d is in the database alone: %s', backup.id, error)
 
     def delete(self, backup_id: int) -> None:
         """Given a backup, delete its snapshot, log and record. Raise Conflict while it is queued or running."""

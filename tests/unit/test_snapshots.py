@@ -112,11 +112,33 @@ def test_it_finds_a_snapshot_by_its_record(snapshots: Snapshots) -> None:
             snapshots.at(missing)
 
 
-def test_it_tells_of_an_unreadable_description(snapshots: Snapshots) -> None:
-    snapshot = publish(snapshots, snapshots.job_folder((1, 'c'), (1, 'j')), '2026-11-23T020000Z')
-    (snapshot.path / 'backup.json').write_text('{')
+@pytest.mark.parametrize('text', ['{', '[]', '{}', '{"backup": 7}', '\0'])
+def test_it_tells_of_an_unreadable_description(snapshots: Snapshots, text: str) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    snapshot = publish(snapshots, folder, '2026-11-23T020000Z')
+    (snapshot.path / 'backup.json').write_text(text)
     with pytest.raises(StoreError):
         snapshot.description()
+    assert snapshots.newest_trusted(folder) == {}
+
+
+def test_it_notes_beside_a_snapshot_what_changed_about_it(snapshots: Snapshots) -> None:
+    snapshot = publish(snapshots, snapshots.job_folder((1, 'c'), (1, 'j')), '2026-11-23T020000Z')
+    snapshots.note(snapshot, {'pinned': True})
+    snapshots.note(snapshot, {'note': 'before the move'})
+    assert snapshot.description() == {'backup': {'id': 1, 'pinned': True, 'note': 'before the move'}}
+    assert not (snapshot.path / 'backup.json.new').exists()
+    (snapshot.path / 'backup.json').unlink()
+    with pytest.raises(StoreError):
+        snapshots.note(snapshot, {'pinned': False})
+
+
+def test_it_sees_no_snapshot_in_what_is_being_deleted(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    publish(snapshots, folder, '2026-11-23T020000Z')
+    folder.rename(folder.with_name('.deleting-j-1'))
+    assert snapshots.folders() == []
+    assert list(snapshots.everything()) == []
 
 
 @pytest.mark.parametrize(
