@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plumbus.backup.tree import clone
+from plumbus.backup.copying import clone
 from plumbus.cancellation import Cancellation
 from plumbus.errors import PlumbusError
 from plumbus.transfer import process, rsync

@@ -1,21 +1,21 @@
 """A tree whose names came from a client: every step goes through a folder's descriptor and follows no symbolic link."""
 
 import errno
-import fcntl
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self, TypeVar
 
+from plumbus.backup.copying import copy_file
+from plumbus.backup.fakesuper import attribute_of, decoded, may_be_encoded
+from plumbus.backup.removing import FOLDER, remove_folder
 from plumbus.errors import NotFound
 
 Found = TypeVar('Found')
-FICLONE = 0x40049409  # ioctl_ficlone(2): share the blocks where the file system can
-CHUNK = 16 * 2**20
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+LONGEST_TARGET = 4096  # path_resolution(7)
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def relative_parts(path: bytes) -> list[bytes]:
@@ -27,10 +27,14 @@ def relative_parts(path: bytes) -> list[bytes]:
 
 
 class Tree:
-    """Open it with `with`. Paths are bytes below the root; what is a link is handled as a link."""
+    """Open it with `with`. Paths are bytes below the root; what is a link is handled as a link.
 
-    def __init__(self, root: Path) -> None:
+    With `fake_super` what rsync keeps in attributes is told as it was on the client: kinds, modes, owners, targets.
+    """
+
+    def __init__(self, root: Path, *, fake_super: bool = False) -> None:
         self.root = root
+        self.fake_super = fake_super
         self._descriptor = -1
         self._parent: tuple[list[bytes], int] | None = None
 
@@ -44,8 +48,9 @@ class Tree:
 
     def lstat(self, path: bytes) -> os.stat_result:
         """Return what lies at `path`. Raise NotFound if there is nothing, or a link on the way."""
-        with_parent = self._locate(path)
-        return _found(lambda: os.stat(with_parent[1], dir_fd=with_parent[0], follow_symlinks=False))
+        folder, name = self._locate(path)
+        status = _found(lambda: os.stat(name, dir_fd=folder, follow_symlinks=False))
+        return self._decoded(status, name, folder)
 
     def kind(self, path: bytes) -> str:
         """Return 'd' for a folder, 'f' for a regular file, 'other' for anything else, '' for nothing."""
@@ -61,7 +66,8 @@ class Tree:
         try:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
-                    yield os.fsencode(entry.name), entry.stat(follow_symlinks=False)
+                    name = os.fsencode(entry.name)
+                    yield name, self._decoded(entry.stat(follow_symlinks=False), name, descriptor)
         finally:
             os.close(descriptor)
 
@@ -75,18 +81,24 @@ class Tree:
             os.close(descriptor)
 
     def read_link(self, path: bytes) -> bytes:
-        """Return the target of the symbolic link at `path`."""
+        """Return the target of the symbolic link at `path`. Raise NotFound if it is none."""
         folder, name = self._locate(path)
-        return _found(lambda: os.readlink(name, dir_fd=folder))
+        if not stat.S_ISLNK(self.lstat(path).st_mode):
+            raise NotFound('This is not a symbolic link.')
+        if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            return _found(lambda: os.readlink(name, dir_fd=folder))
+        descriptor = _found(lambda: os.open(name, FILE, dir_fd=folder))
+        try:
+            return os.read(descriptor, LONGEST_TARGET)
+        finally:
+            os.close(descriptor)
 
     def open_file(self, path: bytes) -> int:
         """Return a descriptor for reading a regular file. Raise NotFound if it is none: a FIFO is never opened."""
         folder, name = self._locate(path)
         if not stat.S_ISREG(self.lstat(path).st_mode):
             raise NotFound('This is not a regular file.')
-        return _found(
-            lambda: os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        )
+        return _found(lambda: os.open(name, FILE, dir_fd=folder))
 
     def remove(self, path: bytes) -> None:
         """Remove what lies at `path`, a folder with all below it. Nothing there is fine."""
@@ -97,14 +109,13 @@ class Tree:
         folder, name = self._locate(path)
         _make_writable(folder)
         if stat.S_ISDIR(mode):
+            remove_folder(name, folder)
             self._forget_parent()
-            folder, name = self._locate(path)
-            shutil.rmtree(os.fsdecode(name), dir_fd=folder, onerror=_retry_writable)
         else:
             os.unlink(name, dir_fd=folder)
 
     def remove_quietly(self, path: bytes) -> None:
-        """Remove what lies at `path`; the folder around it keeps its times."""
+        """Remove what lies at `path`; the folder around it keeps its mode and times."""
         try:
             folder, _ = self._locate(path)
         except NotFound:
@@ -112,6 +123,8 @@ class Tree:
         known = os.fstat(folder)
         self.remove(path)
         folder, _ = self._locate(path)
+        if os.fstat(folder).st_mode != known.st_mode:
+            os.fchmod(folder, stat.S_IMODE(known.st_mode))
         os.utime(folder, ns=(known.st_atime_ns, known.st_mtime_ns))
 
     def link(self, leader: bytes, path: bytes) -> None:
@@ -154,18 +167,19 @@ class Tree:
     def make_private(self, path: bytes, keep_going: Callable[[], None]) -> None:
         """Replace the regular file at `path` by its own copy, so that no older snapshot shares its inode.
 
-        `keep_going` is called between chunks and may raise to stop. Content, mode, owner and times are copied.
+        `keep_going` is called between chunks and may raise to stop. Content, attributes, mode, owner and times are copied.
+        Raise PermissionError if PLUMBUS itself may not read it.
         """
         folder, name = self._locate(path)
         _make_writable(folder)
         copy_name = b'.plumbus-' + secrets.token_hex(8).encode()
-        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        source = os.open(name, FILE, dir_fd=folder)
         try:
             copy = os.open(
                 copy_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder
             )
             try:
-                _copy_file(source, copy, keep_going)
+                copy_file(source, copy, keep_going)
             except BaseException:
                 os.unlink(copy_name, dir_fd=folder)
                 raise
@@ -174,6 +188,11 @@ class Tree:
         finally:
             os.close(source)
         os.rename(copy_name, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def _decoded(self, status: os.stat_result, name: bytes, folder: int) -> os.stat_result:
+        if not (self.fake_super and may_be_encoded(status.st_mode)):
+            return status
+        return decoded(status, attribute_of(name, folder))
 
     def _locate(self, path: bytes) -> tuple[int, bytes]:
         parts = relative_parts(path)
@@ -201,15 +220,11 @@ class Tree:
             self._parent = None
 
 
-def clone(source: int, copy: int) -> None:
-    """Given two open files, let the second share the first one's blocks. Raise OSError where the disk cannot do that."""
-    fcntl.ioctl(copy, FICLONE, source)
-
-
 def remove_tree(path: Path) -> None:
     """Remove a folder with all below it, read-only folders included. Nothing there is fine."""
-    if path.exists():
-        shutil.rmtree(path, onerror=_retry_writable)
+    if path.is_symlink() or path.exists():
+        with Tree(path.parent) as tree:
+            tree.remove(os.fsencode(path.name))
 
 
 def _found(look: Callable[[], Found]) -> Found:
@@ -225,47 +240,3 @@ def _make_writable(folder: int) -> None:
     mode = os.fstat(folder).st_mode
     if os.geteuid() and not mode & stat.S_IWUSR:
         os.fchmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
-
-
-def _retry_writable(function: Callable[..., object], path: str, _error: object) -> None:
-    # Only without root does a folder without write permission stop us; it is one of ours, being removed.
-    os.chmod(os.path.dirname(path), stat.S_IRWXU)
-    os.chmod(path, stat.S_IRWXU)
-    function(path)
-
-
-def _copy_file(source: int, copy: int, keep_going: Callable[[], None]) -> None:
-    try:
-        clone(source, copy)
-    except OSError:
-        _copy_data(source, copy, keep_going)
-    known = os.fstat(source)
-    if os.geteuid() == 0:
-        os.fchown(copy, known.st_uid, known.st_gid)
-    os.fchmod(copy, stat.S_IMODE(known.st_mode))
-    os.utime(copy, ns=(known.st_atime_ns, known.st_mtime_ns))
-
-
-def _copy_data(source: int, copy: int, keep_going: Callable[[], None]) -> None:
-    """Copy the parts that hold data; holes stay holes (lseek(2), SEEK_DATA)."""
-    size = os.fstat(source).st_size
-    os.ftruncate(copy, size)
-    offset = _next_data(source, 0)
-    while offset < size:
-        end = os.lseek(source, offset, os.SEEK_HOLE)
-        while offset < end:
-            keep_going()
-            count = os.copy_file_range(source, copy, min(CHUNK, end - offset), offset, offset)
-            if not count:
-                return
-            offset += count
-        offset = _next_data(source, offset)
-
-
-def _next_data(descriptor: int, offset: int) -> int:
-    try:
-        return os.lseek(descriptor, offset, os.SEEK_DATA)
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # only a hole is left
-            return os.fstat(descriptor).st_size
-        raise

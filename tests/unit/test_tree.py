@@ -1,13 +1,19 @@
 """A tree of a client is touched without following any of its links."""
 
 import os
+import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from plumbus.backup.tree import Tree, relative_parts, remove_tree
 from plumbus.errors import Cancelled, NotFound
+from tests.support.sshd import IS_ROOT
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -153,6 +159,69 @@ def test_it_removes_a_tree_with_read_only_folders(tmp_path: Path) -> None:
     remove_tree(folder)
     remove_tree(folder)
     assert not folder.exists()
+
+
+@pytest.fixture
+def ours_without_root() -> Iterator[Path]:
+    """A folder of the user that the test goes on as, who is not root."""
+    folder = Path(tempfile.mkdtemp(prefix='plumbus-tree-'))
+    if IS_ROOT:
+        os.chown(folder, NOBODY, NOBODY)
+        os.setegid(NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        os.seteuid(os.getuid())
+        os.setegid(os.getgid())
+        for parent, folders, _ in os.walk(folder):
+            for name in folders:
+                os.chmod(Path(parent, name), 0o700)
+        shutil.rmtree(folder)
+
+
+def make_locked(folder: Path) -> None:
+    """Folders that even their owner may not write, enter or list, with a file and a link out in each."""
+    for mode in (0o555, 0o300, 0o600, 0o000):
+        locked = folder / f'{mode:o}'
+        (locked / 'inner').mkdir(parents=True)
+        os.link(folder.parent / 'shared', locked / 'inner' / 'shared')
+        (locked / 'out').symlink_to(folder.parent / 'target')
+        (locked / 'inner').chmod(mode)
+        locked.chmod(mode)
+
+
+def test_it_removes_locked_folders_without_root_and_changes_nothing_else(ours_without_root: Path) -> None:
+    ours = ours_without_root
+    for name in ('shared', 'target'):
+        (ours / name).write_text(name)
+        (ours / name).chmod(0o444)
+    (ours / 'tree').mkdir()
+    make_locked(ours / 'tree')
+    remove_tree(ours / 'tree')
+    (ours / 'tree').mkdir()
+    make_locked(ours / 'tree')
+    with Tree(ours) as tree:
+        tree.remove(b'tree')
+    assert sorted(os.listdir(ours)) == ['shared', 'target']
+    # The file belongs to an older snapshot as well, and the link leads anywhere.
+    assert {stat.S_IMODE((ours / name).stat().st_mode) for name in ('shared', 'target')} == {0o444}
+
+
+def test_it_removes_a_very_deep_folder(root: Path) -> None:
+    here = os.getcwd()
+    try:
+        os.chdir(root / 'a')
+        for _ in range(1500):
+            os.mkdir('d')
+            os.chdir('d')
+    finally:
+        os.chdir(here)
+    before = len(os.listdir('/proc/self/fd'))
+    with Tree(root) as tree:
+        tree.remove(b'a')
+    assert list(root.iterdir()) == []
+    assert len(os.listdir('/proc/self/fd')) == before
 
 
 def test_it_leaves_no_descriptor_open(root: Path) -> None:
