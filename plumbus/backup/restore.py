@@ -17,6 +17,7 @@ from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
 from plumbus.transfer.items import Item
 from plumbus.transfer.names import path_text
+from plumbus.transfer.remote import ended_over_there, new_mark
 from plumbus.transfer.ssh import SshSession, session
 
 MAX_CHANGES = 10_000
@@ -43,9 +44,13 @@ class RestoreRunner:
 
     def _restore(self, restore: Restore, reporter: Reporter, cancellation: Cancellation) -> dict[str, Any]:
         snapshot = self.snapshots.at(self.backups.get(restore.backup_id).backup_path)
-        client = self.clients.get(restore.client_id)
-        target, _ = self.targets.met(client)
-        with session(target, self.targets.keys, cancellation) as connection:
+        target, _ = self.targets.met(self.clients.get(restore.client_id))
+        client = self.clients.get(restore.client_id)  # with what a first contact told of its login
+        mark = '' if client.restricted else new_mark()
+        with (
+            session(target, self.targets.keys, cancellation) as connection,
+            ended_over_there(connection, mark, cancellation, sudo=client.use_sudo, tell=reporter.say),
+        ):
             push = Push(
                 restore=restore,
                 snapshot=snapshot,
@@ -53,7 +58,11 @@ class RestoreRunner:
                 reporter=reporter,
                 cancellation=cancellation,
                 options=rsync.Options(
-                    acls=self.options.acls, xattrs=self.options.xattrs, sudo=client.use_sudo
+                    acls=self.options.acls,
+                    xattrs=self.options.xattrs,
+                    secluded=not client.restricted,
+                    sudo=client.use_sudo,
+                    mark=mark,
                 ),
                 environment=rsync.environment(self.snapshots.data_dir),
             )

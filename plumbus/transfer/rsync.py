@@ -13,6 +13,7 @@ from pathlib import Path
 from plumbus.errors import InvalidInput
 from plumbus.transfer.items import OUT_FORMAT
 
+MARK = 'PLUMBUS_RUN'
 WILDCARD = re.compile(rb'[*?[]')
 PROGRAMS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
@@ -24,7 +25,7 @@ class Options:
     With `fake_super` owners and devices are kept in an xattr on our side, as is needed without root. `secluded` is False
     for keys with a forced command: rrsync refuses -s. `timeout_s` counts without a byte moved, 0 for none. `temp_dir` must
     be on the tree's file system: half-received files lie there and not in the tree when rsync is killed. `make_path` needs
-    rsync 3.2.3 or newer over there.
+    rsync 3.2.3 or newer over there. `mark`: what the rsync over there is known by (remote.py); keys bound to rsync take none.
     """
 
     acls: bool = False
@@ -40,6 +41,7 @@ class Options:
     partial_dir: Path | None = None
     temp_dir: Path | None = None
     make_path: bool = True
+    mark: str = ''
 
 
 def scan_arguments(
@@ -158,10 +160,15 @@ def _common(options: Options, shell: str, *, relative: bool = True) -> list[byte
         b'--rsh=' + os.fsencode(shell),
         *_flags({
             '--relative': relative, '--secluded-args': options.secluded, '--acls': options.acls, '--xattrs': options.xattrs,
-            '--fake-super': options.fake_super, '--rsync-path=sudo -n rsync': options.sudo,
+            '--fake-super': options.fake_super, f'--rsync-path={_program(options)}': options.sudo or bool(options.mark),
             f'--timeout={options.timeout_s}': options.timeout_s > 0,
         }),
     ]  # fmt: skip
+
+
+def _program(options: Options) -> str:
+    """The words that start rsync over there; no user has a say in them."""
+    return f'{f"env {MARK}={options.mark} " if options.mark else ""}{"sudo -n " if options.sudo else ""}rsync'
 
 
 def _transfer(options: Options) -> list[bytes]:
