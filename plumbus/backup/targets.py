@@ -92,5 +92,6 @@ class Targets:
             private_key=None if by_password else private_key or self._vault.get(owner, 'private_key'),
             key_path=client.key_path,
             sudo=client.use_sudo,
+            expected=client.host_key,
             jump=self.of(jump, jumps=jumps + 1) if jump else None,
         )

@@ -223,7 +223,8 @@ def _shown_host_key(transport: paramiko.Transport) -> str:
 
 def _checked_host_key(target: Target, keys: Keys, transport: paramiko.Transport) -> str:
     pinned, shown = target.pinned(keys), _shown_host_key(transport)
-    if pinned and pinned.split()[:2] != shown.split():
+    trusted = pinned.split()[:2] == shown.split() if pinned else target.expected in {None, fingerprint(shown)}
+    if not trusted:
         raise HostKeyChanged(
             f'{target.host} shows another host key than before: {fingerprint(shown)}.',
             'If the machine was installed anew, trust the new key on the page of the client. If not, someone else may '

@@ -17,7 +17,8 @@ class Target:
     """Where to log in and how. `alias` names the machine to ssh and in known_hosts, like `client-3`.
 
     With `auth_method` key: `private_key` (text), else the file `key_path`, else PLUMBUS's own key. `host_key_line`
-    (`type key`) goes before the key pinned under the alias. Raise InvalidInput where ssh could misread a field.
+    (`type key`) goes before the key pinned under the alias; where neither is known, the key must have the fingerprint
+    `expected`, if that is given. Raise InvalidInput where ssh could misread a field.
     """
 
     alias: str
@@ -30,6 +31,7 @@ class Target:
     key_path: str | Path | None = None
     sudo: bool = False
     host_key_line: str | None = None
+    expected: str | None = None
     jump: 'Target | None' = None
 
     def __post_init__(self) -> None:

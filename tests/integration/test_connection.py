@@ -98,6 +98,17 @@ def test_it_refuses_another_host_key_before_it_sends_a_secret(sshd: Sshd, target
     assert sshd.log.count('Accepted') + sshd.log.count('Failed') == logins
 
 
+def test_it_takes_no_other_host_key_when_only_the_fingerprint_is_left(
+    sshd: Sshd, target: Target, keys: Keys
+) -> None:
+    keys.forget(target.alias)
+    assert probe(replace(target, expected=fingerprint(sshd.host_key_line)), keys).status == 'new'
+    logins = sshd.log.count('Accepted') + sshd.log.count('Failed')
+    error = failure(replace(target, expected=fingerprint(OTHER_KEY)), keys)
+    assert isinstance(error, HostKeyChanged)
+    assert sshd.log.count('Accepted') + sshd.log.count('Failed') == logins
+
+
 def test_it_refuses_when_the_pinned_type_is_gone(keys: Keys) -> None:
     with Sshd(host_key_types=('ecdsa',)) as reinstalled:
         target = Target(
