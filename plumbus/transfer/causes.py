@@ -91,11 +91,11 @@ CONNECTION = [
     _cause('forced_command', 'rrsync error|SSH_ORIGINAL_COMMAND', 'The key of this client is bound to a command over there that does not allow this.',
            'Change the line in ~/.ssh/authorized_keys over there, or turn off sudo for this client.'),
     _cause('rsync_missing', r'sudo: rsync: command not found', 'rsync is missing on the machine.', INSTALL_RSYNC),
-    _cause('sudo_missing', r'(?:sudo: (?:command )?not found|command not found: sudo|[Uu]nknown command:? .?sudo)',
+    _cause('sudo_missing', r'(?:sudo: (?:command )?not found|command not found: sudo|[Uu]nknown command:? .?sudo|^env: .*sudo[^\s:]*: No such file)',
            'sudo is missing on the machine.', 'Install it over there, or log in as root with sudo turned off for this client.'),
     _cause('sudo', r'^sudo: (?!unable to resolve host)|you must have a tty|is not in the sudoers file|is not allowed to (?:execute|run)',
            'sudo over there does not let this login run rsync without a password.', SUDOERS),
-    _cause('program', r'^-?\w*sh: .*rsync: Permission denied', 'rsync over there may not be executed by this login.',
+    _cause('program', r'^(?:-?\w*sh|env): .*rsync[^\s:]*: Permission denied', 'rsync over there may not be executed by this login.',
            'Check its permissions.'),
     # shells with a language of their own are told by their name
     _cause('rsync_missing',

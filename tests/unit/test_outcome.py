@@ -101,6 +101,9 @@ root@127.0.0.1: Permission denied (publickey,password).
     (12, b'sudo: rsync: command not found\n' + CLOSED, 'rsync_missing'),
     (127, b'bash: line 1: sudo: command not found\n' + CLOSED, 'sudo_missing'),
     (12, b'sh: 1: sudo: not found\n' + CLOSED, 'sudo_missing'),
+    (127, 'env: ‘sudo’: No such file or directory\n'.encode() + CLOSED, 'sudo_missing'),
+    (127, 'env: ‘rsync’: No such file or directory\n'.encode() + CLOSED, 'rsync_missing'),
+    (127, b"env: can't execute 'rsync': No such file or directory\n" + CLOSED, 'rsync_missing'),
     (12, b"""\
 sudo: a password is required
 rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]
@@ -108,6 +111,7 @@ rsync error: error in rsync protocol data stream (code 12) at io.c(285) [Receive
     (12, b"Sorry, user pi is not allowed to execute '/usr/bin/rsync --server .' as root on pi.\n" + CLOSED, 'sudo'),
     (12, b'sudo: Ein Passwort ist notwendig\n' + CLOSED, 'sudo'),
     (126, b'bash: line 1: /usr/bin/rsync: Permission denied\n' + CLOSED, 'program'),
+    (126, 'env: ‘rsync’: Permission denied\n'.encode() + CLOSED, 'program'),
     (127, b"""\
 bash: line 1: /nonexist/rsync: No such file or directory
 rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]
