@@ -7,6 +7,7 @@ import logging.handlers
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -41,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(options)
         set_up_logging(settings.data_dir)
-        port = free_port(settings.host, 0 if options.native else settings.port)
         engine = Engine(settings)
+        engine.claim()  # before the port: two on one data folder is the clearer complaint
+        port = free_port(settings.host, 0 if options.native else settings.port)
         wire(engine, native=options.native)
         engine.start()
     except PlumbusError as error:
@@ -115,7 +117,7 @@ def wire(engine: Engine, *, native: bool) -> None:
     api = create_api(engine, gate)
     pages.register_all(engine)
     app.add_middleware(Guard, api=api, gate=gate)
-    app.on_startup(lambda: _before_signals(api.state.streams.close))
+    app.on_startup(lambda: _before_signals(api.state.streams.close, engine.stop))
     app.on_shutdown(lambda: asyncio.to_thread(engine.stop))
 
 
@@ -144,13 +146,14 @@ def serve(host: str, port: int, *, native: bool) -> None:
     )
 
 
-def _before_signals(close_streams: Callable[[], None]) -> None:
-    """End event streams as soon as a signal comes: the server waits for open requests before all else."""
+def _before_signals(close_streams: Callable[[], None], stop_engine: Callable[[], None]) -> None:
+    """End event streams and runs as soon as a signal comes: the server waits for open requests before all else."""
     loop = asyncio.get_running_loop()
 
     def stop(
         server_stops: Callable[[int, FrameType | None], object], number: int, frame: FrameType | None
     ) -> None:
+        threading.Thread(target=stop_engine, name='stop').start()
         with suppress(RuntimeError):  # the loop has ended already
             loop.call_soon_threadsafe(close_streams)
         server_stops(number, frame)

@@ -80,7 +80,7 @@ class Engine:
         store = Store.open(settings, clock)
         data_dir = settings.data_dir.resolve()
         self._claim, self._children = Claim(data_dir), Children(data_dir / 'run')
-        self._stopping = threading.Lock()
+        self._stopping, self._stopped = threading.Lock(), False
         keys = Keys(data_dir / 'keys')
         targets, snapshots = Targets(store.clients, store.vault, keys), Snapshots(data_dir)
         tool, disk = local_rsync(data_dir), probe_file_system(snapshots.root)
@@ -152,13 +152,16 @@ class Engine:
 
     def stop(self) -> None:
         """Start nothing more, stop what runs; it is recorded as interrupted. Takes at most about nine seconds."""
-        with self._stopping:  # a signal and the end of the server may both ask for it
+        with self._stopping:  # a signal and the end of the server both ask for it
+            if self._stopped:
+                return
             self.reconciler.stop()
             self._scheduler.stop(timeout_s=1)
             if not self._queue.stop(INTERRUPTED, timeout_s=7):
                 log.warning('Not all runs ended in time: their processes are ended for good.')
                 self.reconciler.give_up()
             self._claim.give_up()
+            self._stopped = True
 
     def _execute(self, ticket: Ticket) -> None:
         ticket.cancellation.witness = self._children.of(ticket.kind, ticket.run_id)
