@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     disk_reserve_percent: float = Field(
         2, ge=0, le=90, description='Share of the disk that backups leave free.'
     )
+    verify_share: float = Field(
+        5,
+        ge=0,
+        le=100,
+        description='Percent of what snapshots take on disk that is read again and compared each night.',
+    )
+    verify_hour: int = Field(4, ge=0, le=23, description='Hour of the day at which that begins.')
     timezone: Timezone | None = Field(
         None, validation_alias='TZ', description="Time zone of cron expressions; the system's without it."
     )

@@ -16,10 +16,11 @@ from plumbus.backup.restore import RestoreRunner
 from plumbus.backup.runner import BackupRunner
 from plumbus.backup.snapshots import Snapshots
 from plumbus.backup.targets import Targets
+from plumbus.backup.verification import VerifyRunner
 from plumbus.config import Settings
 from plumbus.errors import Conflict
 from plumbus.events import EventBus
-from plumbus.model import Backup, Client, Job, Restore, Trigger
+from plumbus.model import Backup, Client, Job, Restore, Trigger, Verification
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.scheduling.scheduler import Scheduler
 from plumbus.services.accounts import Accounts
@@ -28,7 +29,9 @@ from plumbus.services.clients import Clients
 from plumbus.services.jobs import Jobs
 from plumbus.services.reconcile import Kind, Reconciler, kind_of_backups
 from plumbus.services.restores import Restores
+from plumbus.services.runs import Runs
 from plumbus.services.system import System
+from plumbus.services.verifications import Verifications
 from plumbus.store.claim import Claim
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents, utc_now
@@ -38,6 +41,7 @@ from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
 
 Clock = Callable[[], datetime]
+VERIFY_SHARE = 0  # planned as if it were a job; no job has this id
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +55,7 @@ class Store:
     jobs: Documents[Job]
     backups: Documents[Backup]
     restores: Documents[Restore]
+    verifications: Documents[Verification]
     logs: RunLogs
 
     @classmethod
@@ -65,12 +70,14 @@ class Store:
             jobs=Documents(database, 'jobs', Job, clock),
             backups=Documents(database, 'backups', Backup, clock),
             restores=Documents(database, 'restores', Restore, clock),
+            verifications=Documents(database, 'verifications', Verification, clock),
             logs=RunLogs(data_dir / 'logs'),
         )
 
 
 class Engine:
-    """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, accounts, system."""
+    """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, verifications,
+    accounts, system."""
 
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
@@ -97,6 +104,10 @@ class Engine:
             clients=store.clients, backups=store.backups, targets=targets, snapshots=snapshots, options=options,
             execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
         )  # fmt: skip
+        self._verify_runner = VerifyRunner(
+            backups=store.backups, snapshots=snapshots, store=self._store_guard,
+            execution=Execution(kind='verify', records=store.verifications, now=clock, **shared),
+        )  # fmt: skip
         self.accounts = Accounts(store.database, settings, clock)
         self.jobs = Jobs(
             jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, logs=store.logs,
@@ -112,6 +123,10 @@ class Engine:
             kind='restore', records=store.restores, queue=self._queue, snapshots=snapshots,
             backups=store.backups, clients=store.clients, **shared,
         )  # fmt: skip
+        self.verifications = Verifications(
+            kind='verify', records=store.verifications, queue=self._queue, snapshots=snapshots,
+            backups=store.backups, share_percent=settings.verify_share, **shared,
+        )  # fmt: skip
         self.system = System(
             data_dir=data_dir, database=store.database, clients=store.clients, backups=store.backups, jobs=self.jobs,
             queue=self._queue, keys=keys, tool=tool, disk=disk, scheduler_alive=lambda: self._scheduler.alive, now=clock,
@@ -121,6 +136,7 @@ class Engine:
             kinds={
                 'backup': kind_of_backups(self.backups, self.jobs),
                 'restore': Kind(runs=self.restores, enqueue=self.restores.enqueue),
+                'verify': Kind(runs=self.verifications, enqueue=self.verifications.enqueue),
             },
         )  # fmt: skip
 
@@ -165,23 +181,34 @@ class Engine:
 
     def _execute(self, ticket: Ticket) -> None:
         ticket.cancellation.witness = self._children.of(ticket.kind, ticket.run_id)
-        runner = self._backup_runner if ticket.kind == 'backup' else self._restore_runner
-        runner.execute(ticket.run_id, ticket.cancellation)
+        runners: dict[str, BackupRunner | RestoreRunner | VerifyRunner] = {
+            'backup': self._backup_runner,
+            'restore': self._restore_runner,
+            'verify': self._verify_runner,
+        }
+        runners[ticket.kind].execute(ticket.run_id, ticket.cancellation)
 
     def _dropped(self, ticket: Ticket) -> None:
         # One that is interrupted stays queued and runs after the next start.
         if ticket.cancellation.reason == CANCELLED:
-            runs = self.backups if ticket.kind == 'backup' else self.restores
-            runs.dropped(ticket.run_id)
+            runs: dict[str, Runs[Any]] = {
+                'backup': self.backups,
+                'restore': self.restores,
+                'verify': self.verifications,
+            }
+            runs[ticket.kind].dropped(ticket.run_id)
 
     def _planned_jobs(self) -> Iterable[tuple[int, str, ZoneInfo]]:
+        share = [(VERIFY_SHARE, f'0 {self.settings.verify_hour} * * *', self.settings.zone)]
         return [
-            (job.id, job.schedule, self.jobs.zone_of(job))
-            for job in self.jobs.all()
-            if job.enabled and job.schedule
-        ]
+            *(share if self.settings.verify_share else []),
+            *((job.id, job.schedule, self.jobs.zone_of(job)) for job in self.jobs.all() if job.enabled and job.schedule),
+        ]  # fmt: skip
 
     def _fire(self, job_id: int, _due: datetime) -> None:
+        if job_id == VERIFY_SHARE:
+            self.verifications.start_share()
+            return
         try:
             self.jobs.run(job_id, Trigger.SCHEDULE)
         except Conflict as error:

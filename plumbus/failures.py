@@ -93,6 +93,22 @@ TABLE = [
         'Please report this line. Until that is mended, exclude the file that it names.',
     ),
     Failure(
+        'damaged',
+        'The snapshot is not what was backed up any more: {count} of its files or folders differ.',
+        'Check the disk of the data folder (dmesg, smartctl -a), and what else writes there. '
+        'The next backup compares all content and fetches again what is damaged.',
+    ),
+    Failure(
+        'disk_unreadable',
+        'The disk of the data folder reports errors wherever it is read, so the snapshot could not be verified.',
+        'Check the disk and its cable (dmesg, smartctl -a), and verify again.',
+    ),
+    Failure(
+        'snapshot_gone',
+        'The snapshot was deleted while it was verified.',
+        'Verify another one.',
+    ),
+    Failure(
         'lost',
         'How this run ended could not be stored.',
         'Look into its log and into logs/plumbus.log, mend what is wrong with the data folder, and run it again.',

@@ -17,6 +17,7 @@ from plumbus.model import (
     RemoteFile,
     Restore,
     RestoreRequest,
+    Verification,
 )
 from plumbus.model.fields import AbsolutePath, Secret
 from plumbus.services.backups import BackupFields
@@ -67,6 +68,20 @@ class StartedRestore(BaseModel):
     success: bool = True
     restore_id: int
     status: str
+
+
+class StartedVerification(BaseModel):
+    """The queued verification; with `wait` all fields of a verification besides."""
+
+    success: bool = True
+    verify_id: int
+    status: str
+
+
+class ChangedVerification(Verification):
+    """The verification after the change."""
+
+    success: bool = True
 
 
 class ChangedBackup(Backup):

@@ -1,7 +1,7 @@
 """What PLUMBUS tells of itself: numbers, health, its public key."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from plumbus.backup import stats
 from plumbus.backup.capabilities import FileSystem, Rsync
 from plumbus.errors import StoreError
 from plumbus.model import Backup, Client
-from plumbus.scheduling.queue import RunQueue
+from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.services.jobs import Jobs
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents
@@ -67,8 +67,8 @@ class System:
         return {
             **stats.summary(self.jobs.jobs.all(), backups, self.clients.count(), self.now()),
             **stats.disk_space(self.data_dir),
-            'running': len(self.queue.running()),
-            'queued': len(self.queue.queued()),
+            'running': _backups_and_restores(self.queue.running()),
+            'queued': _backups_and_restores(self.queue.queued()),
             'overdue_jobs': len(self.jobs.overdue()),
             'version': self.version,
         }
@@ -89,6 +89,10 @@ class System:
     def public_key(self) -> PublicKey:
         """Return PLUMBUS's own key and how to install it."""
         return PublicKey(self.keys.public_key, self.keys.install_command())
+
+
+def _backups_and_restores(tickets: Iterable[Ticket]) -> int:
+    return sum(ticket.kind != 'verify' for ticket in tickets)
 
 
 def storage_warnings(tool: Rsync, disk: FileSystem) -> list[str]:

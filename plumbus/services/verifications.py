@@ -1,0 +1,136 @@
+"""What a user can do with verifications, and which snapshots are verified by night: those it was longest ago for."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from plumbus.backup.snapshots import Snapshots
+from plumbus.errors import Conflict, NotFound
+from plumbus.events import Changed
+from plumbus.model import Backup, Page, Status, Trigger, Verification
+from plumbus.scheduling.queue import Priority, Ticket
+from plumbus.services.runs import Runs
+from plumbus.store.documents import Documents
+
+UNFINISHED = {Status.QUEUED, Status.RUNNING}
+KEPT_OF_EACH = 10
+EVERYTHING = 10**9
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(kw_only=True, slots=True)
+class Verifications(Runs[Verification]):
+    """The verifications. `share_percent`: how much of what the snapshots take on disk is read again each night."""
+
+    backups: Documents[Backup]
+    snapshots: Snapshots
+    share_percent: float
+    _starting: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, backup_id: int, trigger: Trigger = Trigger.MANUAL) -> Verification:
+        """Given a backup, queue a verification of its snapshot and return its record.
+
+        Raise NotFound if it has no snapshot, Conflict if it is being verified already.
+        """
+        backup = self.backups.get(backup_id)
+        self.snapshots.at(backup.backup_path)
+        with self._starting:
+            if self._unfinished(backup_id):
+                raise Conflict('This backup is being verified already.', 'Wait for the end of that.')
+            verification = self.records.add(
+                Verification(
+                    backup_id=backup_id,
+                    job_id=backup.job_id,
+                    job_name=backup.job_name,
+                    client_id=backup.client_id,
+                    client_name=backup.client_name,
+                    trigger=trigger,
+                )
+            )
+            self.events.publish(Changed(noun='verify', id=verification.id, action='created'))
+            self.enqueue(verification)
+        return verification
+
+    def enqueue(self, verification: Verification) -> None:
+        """Given a record, put it into the queue behind backups and restores. Two never run at once, but for one that
+        someone asked for beside one of the night."""
+        by_night = verification.trigger is Trigger.SCHEDULE
+        self.queue.submit(
+            Ticket(
+                kind='verify',
+                run_id=verification.id,
+                key='verify:night' if by_night else 'verify',
+                priority=Priority.SPARE_TIME if by_night else Priority.VERIFY,
+            )
+        )
+
+    def of_backup(self, backup_id: int, limit: int = 100, offset: int = 0) -> Page[Verification]:
+        """Given a backup, return a page of its verifications, newest first."""
+        found = self.records.select(
+            lambda raw: bool(raw['backup_id'] == backup_id), limit=limit, offset=offset
+        )
+        return Page([self.with_progress(run) for run in found.items], found.total)
+
+    def start_share(self) -> list[Verification]:
+        """At night: queue the verifications that are due. None while some of the last night are not through."""
+        self._forget_old()
+        if any(run.trigger is Trigger.SCHEDULE for run in self._unfinished()):
+            return []
+        started = []
+        for backup in share(self._verifiable(), self.share_percent, self._failed_at()):
+            with suppress(Conflict, NotFound):
+                started.append(self.start(backup.id, Trigger.SCHEDULE))
+        return started
+
+    def _verifiable(self) -> Iterator[Backup]:
+        for backup in self.backups.select(lambda raw: bool(raw['backup_path']), limit=EVERYTHING).items:
+            with suppress(NotFound):
+                if backup.status.good and self.snapshots.at(backup.backup_path).manifest.exists():
+                    yield backup
+
+    def _failed_at(self) -> dict[int, datetime]:
+        failed = self.records.select(
+            lambda raw: raw['status'] == Status.FAILED, newest_first=False, limit=EVERYTHING
+        )
+        return {run.backup_id: run.created_at for run in failed.items if run.created_at}
+
+    def _unfinished(self, backup_id: int | None = None) -> list[Verification]:
+        found = self.records.select(
+            lambda raw: raw['status'] in UNFINISHED and backup_id in {None, raw['backup_id']},
+            limit=EVERYTHING,
+        )
+        return list(found.items)
+
+    def _forget_old(self) -> None:
+        """Keep the last few of each backup that is still there, so that history does not grow by verifying."""
+        seen: dict[int, int] = {}
+        for run in self.records.select(limit=EVERYTHING).items:
+            seen[run.backup_id] = seen.get(run.backup_id, 0) + 1
+            gone = not self.backups.exists(run.backup_id)
+            if run.status.finished and (gone or seen[run.backup_id] > KEPT_OF_EACH):
+                self.logs.delete('verify', run.id)
+                self.records.remove(run.id)
+                self.events.publish(Changed(noun='verify', id=run.id, action='deleted'))
+
+
+def share(backups: Iterable[Backup], percent: float, failed_at: Mapping[int, datetime]) -> list[Backup]:
+    """Given backups with a snapshot, and when verifying them failed, return those to verify this night.
+
+    They are the ones whose turn was longest ago, as long as all their bytes together are less than that share (percent)
+    of what all snapshots take on disk; at least one, unless the share is 0.
+    """
+
+    def turn(backup: Backup) -> tuple[datetime, int]:
+        return max(backup.verified_at or NEVER, failed_at.get(backup.id, NEVER)), backup.id
+
+    candidates = sorted(backups, key=turn)
+    left = sum(backup.disk_bytes for backup in candidates) * percent / 100
+    chosen: list[Backup] = []
+    for backup in candidates if percent else []:
+        if chosen and backup.size_bytes > left:
+            break
+        chosen.append(backup)
+        left -= backup.size_bytes
+    return chosen
