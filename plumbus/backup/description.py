@@ -1,6 +1,6 @@
 """What stands in backup.json beside a snapshot: enough to know its backup, job and client again without the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -16,7 +16,8 @@ class Description(BaseModel):
     """The records as they were when the backup ended. No secret is in it.
 
     `jump_clients` are the machines that the client is reached through; `host_keys` holds the pinned public keys of all of
-    them (`type key`) by client id.
+    them (`type key`) by client id. `origins`: bytes of the snapshot's files by the time (seconds) of the snapshot that stored
+    them, which tells what it shares with others.
     """
 
     format: int
@@ -25,6 +26,7 @@ class Description(BaseModel):
     client: Client
     jump_clients: list[Client] = []
     host_keys: dict[int, str] = {}
+    origins: dict[int, int] | None = None
 
     @property
     def clients(self) -> list[Client]:
@@ -32,7 +34,12 @@ class Description(BaseModel):
         return [self.client, *self.jump_clients]
 
 
-def describe(backup: Backup, job: Job, way: Sequence[tuple[Client, str | None]]) -> dict[str, Any]:
+def describe(
+    backup: Backup,
+    job: Job,
+    way: Sequence[tuple[Client, str | None]],
+    origins: Mapping[int, int] | None = None,
+) -> dict[str, Any]:
     """Given the records, and the client with those it is reached through and their host keys, return what to write."""
     description = Description(
         format=FORMAT,
@@ -41,6 +48,7 @@ def describe(backup: Backup, job: Job, way: Sequence[tuple[Client, str | None]])
         client=way[0][0],
         jump_clients=[client for client, _ in way[1:]],
         host_keys={client.id: key_line for client, key_line in way if key_line},
+        origins=dict(origins) if origins is not None else None,
     )
     return description.model_dump(mode='json', exclude={'backup': {'progress'}})
 

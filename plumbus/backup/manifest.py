@@ -24,7 +24,8 @@ class Entry(NamedTuple):
 
     `kind` is rsync's letter (f file, d folder, L link, D device, S special); `target` the aim of a symbolic link or the
     leader of a hard link; `linked` tells a further name of another entry; `stored` that this very snapshot wrote it;
-    `checksum` the raw bytes of the whole file's checksum by `algorithm`, None where it was never transferred.
+    `checksum` the raw bytes of the whole file's checksum by `algorithm`, None where it was never transferred; `born` the time
+    (seconds UTC) of the snapshot that first held this very inode, 0 where that is not known.
     """
 
     path: bytes
@@ -39,6 +40,7 @@ class Entry(NamedTuple):
     stored: bool = False
     linked: bool = False
     target: bytes | None = None
+    born: int = 0
 
 
 class ManifestWriter:
@@ -102,9 +104,9 @@ def read_manifest(path: Path) -> Iterator[Entry]:
 
 
 def share_checksums(path: Path) -> None:
-    """Given a finished manifest, write it anew with the checksum of each leader on its further names as well.
+    """Given a finished manifest, write it anew with what is known of each leader on its further names as well.
 
-    rsync tells it once for each file, and the next scan may name another one of them first.
+    rsync tells a checksum once for each file, and the next scan may name another one of them first.
     """
     wanted = {_leader_of(entry) for entry in read_manifest(path)} - {None}
     leaders = {entry.path: entry for entry in read_manifest(path) if entry.path in wanted}
@@ -123,7 +125,9 @@ def _leader_of(entry: Entry) -> bytes | None:
 
 def _like_its_leader(entry: Entry, leader: Entry) -> Entry:
     target = leader.target if entry.kind == 'L' else entry.target
-    return entry._replace(checksum=leader.checksum, algorithm=leader.algorithm, target=target)
+    return entry._replace(
+        checksum=leader.checksum, algorithm=leader.algorithm, target=target, born=leader.born
+    )
 
 
 def _records(path: Path) -> Iterator[Any]:

@@ -162,6 +162,7 @@ def entry_of(item: Item, known: Entry | None = None, algorithm: str | None = Non
         stored=not item.is_unchanged,
         linked=item.is_hardlink,
         target=item.extra or (inherited.target if inherited else None),
+        born=known.born if known else 0,
     )
 
 

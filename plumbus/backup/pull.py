@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -32,7 +33,10 @@ MAX_WARNINGS = 100
 
 @dataclass(kw_only=True, slots=True)
 class Pulled:
-    """What an attempt brought, in bytes and files; `warnings` are sentences about single files."""
+    """What an attempt brought, in bytes and files; `warnings` are sentences about single files.
+
+    `origins`: bytes of the files of the tree by the time of the snapshot that stored them.
+    """
 
     tally: Tally
     transferred_bytes: int = 0
@@ -40,11 +44,15 @@ class Pulled:
     exit_code: int = 0
     partial: bool = False
     warnings: list[str] = field(default_factory=list)
+    origins: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(kw_only=True, slots=True)
 class Pull:
-    """`previous` is the job's newest snapshot, None for its first run; `deadline` is a time of time.monotonic()."""
+    """`previous` is the job's newest snapshot, None for its first run; `deadline` is a time of time.monotonic().
+
+    `moment` is the time that the new snapshot will be named by, in seconds.
+    """
 
     sources: list[str]
     options: rsync.Options
@@ -55,6 +63,7 @@ class Pull:
     cancellation: Cancellation
     home: Path
     room: RoomGuard
+    moment: int
     deadline: float | None = None
     linked: bool = False
     pulled: Pulled = field(default_factory=lambda: Pulled(tally=Tally()))
@@ -88,8 +97,7 @@ class Pull:
             def take(item: Item) -> None:
                 entry = entry_of(item, algorithm=reader.algorithm)._replace(stored=True)
                 fetched.see(item, entry)
-                self._count_stored(entry)
-                manifest.add(entry)
+                manifest.add(self._counted(entry))
 
             reader = OutputReader(take, self._show_transfer)
             arguments = rsync.fetch_all_arguments(
@@ -199,9 +207,7 @@ class Pull:
             for scanned in read_manifest(self.workspace.scanned):
                 entry = fetched.get(scanned.path) if scanned.path in plan.fetch else scanned
                 if entry is not None:
-                    entry = self._with_checksum(tree, entry)
-                    manifest.add(entry)
-                    self._count_stored(entry)
+                    manifest.add(self._counted(self._with_checksum(tree, entry)))
         self.workspace.scanned.unlink()
         self._finish_links()
 
@@ -223,10 +229,15 @@ class Pull:
     def _sources(self) -> list[bytes]:
         return [path_bytes(path) for path in self.sources]
 
-    def _count_stored(self, entry: Entry) -> None:
+    def _counted(self, entry: Entry) -> Entry:
+        """Count what becomes part of the manifest, and note since when its inode is there."""
         self.linked = self.linked or (entry.linked and entry.checksum is None)
-        if entry.stored and entry.kind == 'f' and not entry.linked:
-            self.pulled.disk_bytes += entry.size
+        if entry.stored or self.previous is None:
+            entry = entry._replace(born=self.moment)
+        if entry.kind == 'f' and not entry.linked:
+            self.pulled.origins[entry.born] += entry.size
+            self.pulled.disk_bytes += entry.size if entry.born == self.moment else 0
+        return entry
 
     def _announce(self) -> None:
         tally = self.pulled.tally

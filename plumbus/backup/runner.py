@@ -37,6 +37,7 @@ class Attempt:
     cancellation: Cancellation
     folder: Path
     started: datetime
+    moment: datetime
     deadline: float | None
     workspace: Workspace | None = None
     mark: str = ''
@@ -70,6 +71,7 @@ class BackupRunner:
     ) -> Attempt:
         job = self.jobs.get(backup.job_id)
         client = self.clients.get(job.client_id)
+        folder = self.snapshots.job_folder((client.id, client.name), (job.id, job.name))
         limit = job.timeout_minutes * 60
         return Attempt(
             backup=backup,
@@ -77,8 +79,9 @@ class BackupRunner:
             client=client,
             reporter=reporter,
             cancellation=cancellation,
-            folder=self.snapshots.job_folder((client.id, client.name), (job.id, job.name)),
+            folder=folder,
             started=started,
+            moment=self.snapshots.free_time(folder, started),
             deadline=time.monotonic() + limit if limit else None,
         )
 
@@ -149,6 +152,7 @@ class BackupRunner:
             cancellation=attempt.cancellation,
             home=self.snapshots.data_dir,
             room=RoomGuard(self.snapshots.data_dir, self.reserve_percent),
+            moment=int(attempt.moment.timestamp()),
             deadline=attempt.deadline,
         )
         return pull.run()
@@ -170,14 +174,15 @@ class BackupRunner:
                 (attempt.folder / moment.strftime(TIME_FORMAT)).relative_to(self.snapshots.data_dir)
             )
         }
-        self.snapshots.publish(workspace, moment.strftime(TIME_FORMAT), self._description(attempt, ending))
+        description = self._description(attempt, ending, pulled)
+        self.snapshots.publish(workspace, moment.strftime(TIME_FORMAT), description)
         self.snapshots.use_up(workspace)
         attempt.reporter.say(
             f'done: {pulled.tally.files} files, {size(pulled.tally.bytes)}, {size(pulled.transferred_bytes)} transferred'
         )
         return ending
 
-    def _description(self, attempt: Attempt, ending: dict[str, Any]) -> dict[str, Any]:
+    def _description(self, attempt: Attempt, ending: dict[str, Any], pulled: Pulled) -> dict[str, Any]:
         ended = self.execution.now()
         final = attempt.backup.model_copy(
             update={
@@ -187,7 +192,8 @@ class BackupRunner:
                 'duration_s': round((ended - attempt.started).total_seconds(), 3),
             }
         )
-        return describe(final, attempt.job, self.targets.way_to(self.clients.get(attempt.client.id)))
+        way = self.targets.way_to(self.clients.get(attempt.client.id))
+        return describe(final, attempt.job, way, pulled.origins)
 
     def _sync(self, workspace: Workspace, attempt: Attempt) -> None:
         """Bring all of the new snapshot to the disk before it gets its name (sync(1), -f: the whole file system)."""
