@@ -12,15 +12,17 @@ from pathlib import Path
 from plumbus.backup.copying import clone
 from plumbus.cancellation import Cancellation
 from plumbus.errors import PlumbusError
+from plumbus.model import Owners
 from plumbus.transfer import process, rsync
 
 SECURE_RSYNC = (3, 4, 3)
 HOLE = 2**20
+FOREIGN = (1, 1)  # any uid and gid but our own; low ones are known in rootless containers too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileSystem:
-    """What files in the data folder can have."""
+    """What files in the data folder can have. `foreign_owners`: PLUMBUS may give them to others, as root may."""
 
     hard_links: bool
     xattrs: bool
@@ -28,6 +30,7 @@ class FileSystem:
     case_sensitive: bool
     sparse_files: bool
     reflinks: bool
+    foreign_owners: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,10 +47,23 @@ class Rsync:
 
 
 def local_options(tool: Rsync, disk: FileSystem) -> rsync.Options:
-    """Given this machine's rsync and disk, return rsync's options with ACLs and xattrs where both can keep them."""
+    """Given this machine's rsync and disk, return rsync's options with ACLs and xattrs where both can keep them.
+
+    Where PLUMBUS may not set owners and make devices, as without root, xattrs hold them (rsync(1), --fake-super).
+    """
+    xattrs = 'xattrs' in tool.features and disk.xattrs
     return rsync.Options(
-        acls='ACLs' in tool.features and disk.acls, xattrs='xattrs' in tool.features and disk.xattrs
+        acls='ACLs' in tool.features and disk.acls,
+        xattrs=xattrs,
+        fake_super=xattrs and not disk.foreign_owners,
     )
+
+
+def kept_owners(options: rsync.Options, disk: FileSystem) -> Owners:
+    """Given the options for this machine and its disk, return how snapshots keep owners."""
+    if options.fake_super:
+        return 'fake-super'
+    return 'real' if disk.foreign_owners else 'none'
 
 
 def local_rsync(home: Path) -> Rsync:
@@ -82,6 +98,7 @@ def probe_file_system(folder: Path) -> FileSystem:
             case_sensitive=not (place / 'FILE').exists(),
             sparse_files=_is_sparse(place / 'sparse'),
             reflinks=_works(lambda: _clone(place / 'file', place / 'clone')),
+            foreign_owners=_works(lambda: os.chown(place / 'file', *FOREIGN)),
         )
 
 

@@ -69,7 +69,7 @@ def list_files(
     holds the text, if it has no wildcard). Raise NotFound if there is no such folder, or a link on the way to it.
     """
     folder = b'/'.join(relative_parts(tree_path(path)))
-    with Tree(snapshot.tree) as tree:
+    with snapshot.open_tree() as tree:
         if tree.kind(folder) != 'd':
             raise NotFound(f'There is no folder {path} in this backup.')
         found = list(_below(snapshot, folder, search) if recursive or search else _children(tree, folder))

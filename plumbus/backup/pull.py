@@ -18,8 +18,9 @@ from plumbus.backup.plan import Plan, Planner, Tally, entry_of
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
 from plumbus.backup.reporting import Reporter, readable, show_errors
-from plumbus.backup.snapshots import Snapshot, Workspace
+from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.tree import Tree
+from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation
 from plumbus.transfer import process, rsync
 from plumbus.transfer.items import Item, TransferProgress
@@ -129,7 +130,7 @@ class Pull:
         self.reporter.say('going on with what an interrupted run has fetched')
         if self.workspace.manifest.exists():
             self.workspace.manifest.replace(self.workspace.noted)
-        with Tree(self.workspace.tree) as tree, ManifestWriter(self.workspace.scanned) as scanned:
+        with self.workspace.open_tree() as tree, ManifestWriter(self.workspace.scanned) as scanned:
             known = entries_below(tree, self.workspace.noted, self.cancellation.check)
             planner = Planner(known=known, keep=scanned.add)
             self._scan(self.workspace.tree, planner.add)
@@ -177,10 +178,9 @@ class Pull:
 
     def _make_ready(self, plan: Plan) -> None:
         with ExitStack() as stack:
-            tree = stack.enter_context(Tree(self.workspace.tree))
-            remains = [
-                stack.enter_context(Tree(one.tree)) for one in self.workspace.remains if one.tree.is_dir()
-            ]
+            tree = stack.enter_context(self.workspace.open_tree())
+            usable = [one for one in self.workspace.usable_remains if one.tree.is_dir()]
+            remains = [stack.enter_context(Tree(one.tree, fake_super=tree.fake_super)) for one in usable]
             shared = not self.workspace.continued
             Readying(tree, remains, shared, self.cancellation.check).make_ready(plan)
 
@@ -198,12 +198,12 @@ class Pull:
 
     def _drop_missing(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
         """What was planned but did not come (vanished, unreadable) is not in this snapshot: no stale copy stays."""
-        with Tree(self.workspace.tree) as tree:
+        with self.workspace.open_tree() as tree:
             for path in sorted(plan.fetch.keys() - fetched.keys(), reverse=True):
                 tree.remove_quietly(path)
 
     def _finish_manifest(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
-        with ManifestWriter(self.workspace.manifest) as manifest, Tree(self.workspace.tree) as tree:
+        with ManifestWriter(self.workspace.manifest) as manifest, self.workspace.open_tree() as tree:
             for scanned in read_manifest(self.workspace.scanned):
                 entry = fetched.get(scanned.path) if scanned.path in plan.fetch else scanned
                 if entry is not None:
@@ -215,7 +215,10 @@ class Pull:
         """A file that an interrupted run had fetched was not transferred again, so its checksum is computed here."""
         if entry.kind != 'f' or entry.linked or entry.checksum is not None:
             return entry
-        descriptor = tree.open_file(entry.path)
+        try:
+            descriptor = tree.open_file(entry.path)
+        except PermissionError:  # without root its own mode may keep us out
+            return entry
         try:
             checksum = file_checksum(descriptor, DEFAULT_ALGORITHM, self.cancellation.check)
         finally:

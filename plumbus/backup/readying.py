@@ -39,12 +39,18 @@ class Readying:
             return False
         return any(adopt(remains, self.tree, path) for remains in self.remains)
 
+    def _make_private(self, path: bytes) -> None:
+        try:
+            self.tree.make_private(path, self.keep_going)
+        except PermissionError:  # without root its own mode may keep us out: it comes whole then
+            self.tree.remove(path)
+
     def _make_way(self, path: bytes, entry: Entry) -> None:
         kind = self.tree.kind(path)
         if kind == 'd' and entry.kind == 'd':
             return
         if kind == 'f' and entry.kind == 'f' and not entry.linked:
             if self.shared:
-                self.tree.make_private(path, self.keep_going)
+                self._make_private(path)
         elif kind:
             self.tree.remove(path)

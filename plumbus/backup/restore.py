@@ -10,7 +10,6 @@ from plumbus.backup.listing import OutputReader
 from plumbus.backup.reporting import Reporter, show_errors
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.backup.targets import Targets
-from plumbus.backup.tree import Tree
 from plumbus.cancellation import Cancellation
 from plumbus.model import Backup, Client, Restore, Status
 from plumbus.store.documents import Documents
@@ -60,6 +59,7 @@ class RestoreRunner:
                 options=rsync.Options(
                     acls=self.options.acls,
                     xattrs=self.options.xattrs,
+                    fake_super=snapshot.owners == 'fake-super',
                     secluded=not client.restricted,
                     sudo=client.use_sudo,
                     mark=mark,
@@ -127,7 +127,7 @@ class Push:
 
     def _size(self, paths: list[str]) -> int | None:
         """The bytes to come, where that is known without a walk: plain files only."""
-        with Tree(self.snapshot.tree) as tree:
+        with self.snapshot.open_tree() as tree:
             encoded = [tree_path(path) for path in paths]
             if any(tree.kind(path) == 'd' for path in encoded):
                 return None

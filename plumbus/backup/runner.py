@@ -6,19 +6,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from plumbus.backup.capabilities import FileSystem
+from plumbus.backup.capabilities import FileSystem, kept_owners
 from plumbus.backup.commands import Commands
 from plumbus.backup.description import describe
 from plumbus.backup.execution import Execution
 from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
+from plumbus.backup.owners import NO_OWNERS, told_of_owners
 from plumbus.backup.pull import Pull, Pulled
 from plumbus.backup.reporting import Reporter
-from plumbus.backup.snapshots import TIME_FORMAT, Snapshots, Workspace
+from plumbus.backup.snapshots import TIME_FORMAT, Snapshots
 from plumbus.backup.targets import Targets
+from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation
 from plumbus.errors import ClientError, TransferFailed
 from plumbus.failures import failed
-from plumbus.model import Backup, Client, Job, Status, Trigger
+from plumbus.model import Backup, Client, Job, Owners, Status, Trigger
 from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
 from plumbus.transfer.remote import ended_over_there, new_mark
@@ -56,6 +58,11 @@ class BackupRunner:
     disk: FileSystem
     options: rsync.Options
     reserve_percent: float
+
+    @property
+    def owners(self) -> Owners:
+        """How snapshots keep owners here and now."""
+        return kept_owners(self.options, self.disk)
 
     def execute(self, backup_id: int, cancellation: Cancellation) -> None:
         """Given a queued backup, run it to its end. The record is final afterwards; nothing is raised for a failed run."""
@@ -114,7 +121,7 @@ class BackupRunner:
             attempt.reporter.say(f'first contact: the host key {new_key} is trusted from now on')
             attempt.client = self.clients.get(attempt.client.id)  # with what that contact told of its login
         attempt.mark = '' if attempt.client.restricted else new_mark()
-        workspace = attempt.workspace = self.snapshots.begin(attempt.folder)
+        workspace = attempt.workspace = self.snapshots.begin(attempt.folder, self.owners)
         try:
             pulled = self._connected(attempt, target, workspace)
         except BaseException as error:
@@ -141,13 +148,14 @@ class BackupRunner:
                 commands.after()
 
     def _pull(self, attempt: Attempt, workspace: Workspace, connection: SshSession) -> Pulled:
-        previous = self.snapshots.newest(attempt.folder)
+        for line in told_of_owners(self.owners, self.snapshots.of(attempt.folder)):
+            attempt.reporter.say(line)
         pull = Pull(
             sources=attempt.job.source_paths,
             options=replace(job_options(self.options, attempt.job, attempt.client), mark=attempt.mark),
             session=connection,
             workspace=workspace,
-            previous=previous,
+            previous=self.snapshots.newest(attempt.folder, self.owners),
             reporter=attempt.reporter,
             cancellation=attempt.cancellation,
             home=self.snapshots.data_dir,
@@ -169,7 +177,7 @@ class BackupRunner:
             attempt.job.shrink_warning_percent,
         )
         moment = self.snapshots.free_time(attempt.folder, attempt.started)
-        ending = success(pulled, warning) | {
+        ending = success(pulled, warning, self.owners) | {
             'backup_path': str(
                 (attempt.folder / moment.strftime(TIME_FORMAT)).relative_to(self.snapshots.data_dir)
             )
@@ -213,6 +221,7 @@ def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:
     return rsync.Options(
         acls=base.acls,
         xattrs=base.xattrs,
+        fake_super=base.fake_super,
         secluded=not client.restricted,
         sudo=client.use_sudo,
         bandwidth_limit_kib=job.bandwidth_limit_kib,
@@ -222,8 +231,9 @@ def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:
     )
 
 
-def success(pulled: Pulled, shrink_warning: str | None) -> dict[str, Any]:
-    """Given what was brought, and what is suspicious about it if anything is, return the fields of its record."""
+def success(pulled: Pulled, shrink_warning: str | None, owners: Owners = 'real') -> dict[str, Any]:
+    """Given what was brought, what is suspicious about it if anything is, and how owners are kept, return its record's fields."""
+    notes = [shrink_warning or '', NO_OWNERS if owners == 'none' else '']
     unread = 'Some files could not be read; they are listed under warnings.' if pulled.partial else None
     return {
         'status': Status.WARNING if pulled.partial or shrink_warning else Status.COMPLETED,
@@ -234,7 +244,8 @@ def success(pulled: Pulled, shrink_warning: str | None) -> dict[str, Any]:
         'deleted_files': pulled.tally.deleted,
         'transferred_bytes': pulled.transferred_bytes,
         'disk_bytes': pulled.disk_bytes,
-        'warnings': [*([shrink_warning] if shrink_warning else []), *pulled.warnings],
+        'warnings': [*filter(None, notes), *pulled.warnings],
+        'owners': owners,
         'exit_code': pulled.exit_code,
         'suspicious': shrink_warning is not None,
         'error_message': ' '.join(filter(None, (shrink_warning, unread))) or None,

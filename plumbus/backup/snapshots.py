@@ -8,19 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
 from plumbus.backup.manifest import FILE_NAME
 from plumbus.backup.remains import hand_on_partial, rescue_half_received
-from plumbus.backup.tree import remove_tree
+from plumbus.backup.tree import Tree, remove_tree
+from plumbus.backup.workspace import REMAINS, Workspace
 from plumbus.errors import NotFound, StoreError
+from plumbus.model import Owners
 
 TIME_FORMAT = '%Y-%m-%dT%H%M%SZ'
 TIME_NAME = re.compile(r'\d{4}-\d\d-\d\dT\d{6}Z')
 INCOMPLETE = '.incomplete'
-REMAINS = '.remains-'
 DOOMED = '.deleting-'
 
 
@@ -40,6 +41,18 @@ class Snapshot:
         """The list of what it holds."""
         return self.path / FILE_NAME
 
+    @property
+    def owners(self) -> Owners:
+        """How it keeps owners; snapshots that do not tell are of the time when they were always set as they are."""
+        with suppress(StoreError, KeyError, TypeError):
+            told = self.description()['backup'].get('owners')
+            return told if told in get_args(Owners) else 'real'
+        return 'real'
+
+    def open_tree(self) -> Tree:
+        """Return its tree for reading, with what lies there told as it was on the client."""
+        return Tree(self.tree, fake_super=self.owners == 'fake-super')
+
     def description(self) -> dict[str, Any]:
         """Return what backup.json says: the backup's record, its job and client. Raise StoreError if it cannot be read."""
         try:
@@ -49,58 +62,6 @@ class Snapshot:
         if not isinstance(found, dict) or not isinstance(found.get('backup'), dict):
             raise StoreError(f'The description of the snapshot {self.path.name} is none.')
         return found
-
-
-@dataclass(slots=True)
-class Workspace:
-    """Where a run builds its snapshot; it becomes one by a rename. `continued`: an earlier run has begun with it.
-    `fetching`: there is something in it that would have to be fetched again."""
-
-    path: Path
-    continued: bool = False
-    fetching: bool = False
-
-    @property
-    def tree(self) -> Path:
-        """The tree being built."""
-        return self.path / 'tree'
-
-    @property
-    def manifest(self) -> Path:
-        """The finished list of entries."""
-        return self.path / FILE_NAME
-
-    @property
-    def temporary(self) -> Path:
-        """Where rsync keeps files until they are whole."""
-        return self.path / 'temporary'
-
-    @property
-    def partial(self) -> Path:
-        """Where rsync keeps the part of a file that had come when it was stopped."""
-        return self.path / 'partial'
-
-    @property
-    def noted(self) -> Path:
-        """What an interrupted first run had written of its manifest."""
-        return self.path / 'noted'
-
-    def tidy(self) -> None:
-        """Remove all that does not belong to a snapshot."""
-        for folder in (self.temporary, self.partial):
-            remove_tree(folder)
-        self.noted.unlink(missing_ok=True)
-
-    @property
-    def remains(self) -> list['Workspace']:
-        """What earlier runs left, the newest first."""
-        found = self.path.parent.glob(f'{REMAINS}*') if self.path.parent.is_dir() else []
-        return [Workspace(path) for path in sorted(found, reverse=True)]
-
-    @property
-    def scanned(self) -> Path:
-        """The entries as the scan saw them."""
-        return self.path / 'scanned.msgpack.zst'
 
 
 class Snapshots:
@@ -121,9 +82,13 @@ class Snapshots:
             return []
         return [Snapshot(folder / name) for name in sorted(os.listdir(folder)) if TIME_NAME.fullmatch(name)]
 
-    def newest(self, folder: Path) -> Snapshot | None:
-        """Given a job's folder, return its newest snapshot that has a manifest."""
-        return next((one for one in reversed(self.of(folder)) if one.manifest.exists()), None)
+    def newest(self, folder: Path, owners: Owners = 'real') -> Snapshot | None:
+        """Given a job's folder, return its newest snapshot that has a manifest and keeps owners this way.
+
+        Others are nothing to share files with: the same file lies there in another form.
+        """
+        whole = (one for one in reversed(self.of(folder)) if one.manifest.exists())
+        return next((one for one in whole if one.owners == owners), None)
 
     def newest_trusted(self, folder: Path) -> dict[str, Any]:
         """Given a job's folder, return the record of its newest snapshot that is not suspicious; empty if there is none."""
@@ -141,21 +106,26 @@ class Snapshots:
             raise NotFound('This backup has no snapshot on disk (any more).')
         return Snapshot(path)
 
-    def begin(self, folder: Path) -> Workspace:
+    def begin(self, folder: Path, owners: Owners = 'real') -> Workspace:
         """Given a job's folder, return a workspace in it. What an earlier run left there is kept for this one.
 
-        As long as the job has no snapshot, nothing can be shared with one, and the same workspace is continued.
+        As long as the job has no snapshot that keeps `owners` this way, nothing is shared with one, and the same
+        workspace is continued.
         """
-        workspace = Workspace(folder / INCOMPLETE)
-        workspace.continued = workspace.tree.is_dir() and not self.of(folder)
+        workspace = Workspace(folder / INCOMPLETE, owners)
+        begun = f'{owners} {"shared" if self.newest(folder, owners) else "alone"}\n'
+        workspace.continued = (
+            workspace.tree.is_dir() and begun.endswith(' alone\n') and workspace.told == begun
+        )
         if not workspace.continued:
             self._set_aside(workspace)
             workspace.tree.mkdir(parents=True)
+            workspace.begun.write_text(begun)
         workspace.partial.mkdir(exist_ok=True)
         rescue_half_received(workspace.temporary, workspace.partial)
         remove_tree(workspace.temporary)
         workspace.temporary.mkdir()
-        for remains in workspace.remains:
+        for remains in workspace.usable_remains:
             rescue_half_received(remains.temporary, workspace.partial)
             hand_on_partial(remains.partial, workspace.partial)
         return workspace
@@ -202,10 +172,14 @@ class Snapshots:
         """Given a snapshot, return its path relative to the data dir, as records keep it."""
         return str(snapshot.path.relative_to(self.data_dir))
 
-    def folders(self) -> list[Path]:
-        """Return the folder of every job. Raise OSError if one above them cannot be read."""
-        clients = _subfolders(self.root) if self.root.is_dir() else []
-        return [job for client in clients for job in _subfolders(client)]
+    def folders(self) -> Iterator[Path]:
+        """Yield the folder of every job. Raise OSError if one above them cannot be read."""
+        for client in self.client_folders():
+            yield from subfolders(client)
+
+    def client_folders(self) -> list[Path]:
+        """Return the folder of every client. Raise OSError if the one above them cannot be read."""
+        return subfolders(self.root) if self.root.is_dir() else []
 
     def everything(self) -> Iterator[Snapshot]:
         """Yield every snapshot below the data dir. Raise OSError if a folder cannot be read."""
@@ -250,7 +224,8 @@ def _named_folder(parent: Path, number: int, name: str) -> Path:
     return parent / f'{slug(name)}-{number}'
 
 
-def _subfolders(parent: Path) -> list[Path]:
+def subfolders(parent: Path) -> list[Path]:
+    """Given a folder, return the folders in it but hidden ones, by name. Raise OSError if it cannot be read."""
     names = sorted(name for name in os.listdir(parent) if not name.startswith('.'))
     return [parent / name for name in names if (parent / name).is_dir()]
 

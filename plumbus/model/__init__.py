@@ -4,10 +4,20 @@ from plumbus.model.client import AuthMethod, Client, ClientFields, ConnectionTes
 from plumbus.model.fields import checked
 from plumbus.model.job import Job, JobFields, JobView, Retention
 from plumbus.model.record import Page, Record
-from plumbus.model.run import Backup, Progress, Restore, RestoreRequest, Run, Status, Trigger, Verification
+from plumbus.model.run import (
+    Backup,
+    Owners,
+    Progress,
+    Restore,
+    RestoreRequest,
+    Run,
+    Status,
+    Trigger,
+    Verification,
+)
 
 __all__ = [
-    'AuthMethod', 'Backup', 'Client', 'ClientFields', 'ConnectionTest', 'HostKey', 'Job', 'JobFields', 'JobView', 'Page',
-    'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Run', 'Status', 'Trigger', 'Verification',
+    'AuthMethod', 'Backup', 'Client', 'ClientFields', 'ConnectionTest', 'HostKey', 'Job', 'JobFields', 'JobView', 'Owners',
+    'Page', 'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Run', 'Status', 'Trigger', 'Verification',
     'checked',
 ]  # fmt: skip

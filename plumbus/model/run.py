@@ -41,6 +41,10 @@ class Trigger(StrEnum):
     RETRY = 'retry'
 
 
+# How a snapshot keeps owners, devices and the like: as they are; in attributes that rsync reads back; not at all.
+Owners = Literal['real', 'fake-super', 'none']
+
+
 class Progress(BaseModel):
     """How far a run is. Bytes, bytes per second and seconds; totals are null until the scan has told them."""
 
@@ -77,6 +81,7 @@ class Backup(Run):
     """One execution of a job. `created_at` is when it was queued; `backup_path` is relative to the data dir.
 
     `suspicious`: the source had shrunk so much that retention does not count it as good, until a user clears that.
+    `owners` is null as long as there is no snapshot.
     """
 
     job_id: int
@@ -88,6 +93,7 @@ class Backup(Run):
     changed_files: int = 0
     deleted_files: int = 0
     backup_path: str | None = None
+    owners: Owners | None = None
     verified_at: AwareDatetime | None = None
     verify_status: Literal['ok', 'damaged'] | None = None
     verify_errors: list[str] = []

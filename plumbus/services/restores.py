@@ -6,7 +6,6 @@ from typing import Any
 
 from plumbus.backup.explore import tree_path
 from plumbus.backup.snapshots import Snapshots
-from plumbus.backup.tree import Tree
 from plumbus.errors import InvalidInput, NotFound
 from plumbus.events import Changed
 from plumbus.model import Backup, Client, Restore, RestoreRequest, checked
@@ -31,7 +30,7 @@ class Restores(Runs[Restore]):
         backup = self.backups.get(backup_id)
         asked = checked(RestoreRequest, fields)
         snapshot = self.snapshots.at(backup.backup_path)
-        with Tree(snapshot.tree) as tree:
+        with snapshot.open_tree() as tree:
             for path in asked.paths:
                 if not tree.kind(tree_path(path)):
                     raise NotFound(f'{path} is not in this backup.')

@@ -54,6 +54,7 @@ def scan_arguments(
     """
     return [
         *_common(options, shell),
+        *_attributes(options),
         b'--dry-run',
         b'--force',
         b'-ii',
@@ -74,6 +75,7 @@ def fetch_all_arguments(
         *_common(options, shell),
         *_transfer(options),
         *_receiving(options),
+        *_attributes(options),
         b'-ii',
         *_selection(options),
         *_remote_sources(alias, sources),
@@ -91,6 +93,7 @@ def fetch_listed_arguments(options: Options, shell: str, alias: str, tree: Path)
         *_common(options, shell),
         *_transfer(options),
         *_receiving(options),
+        *_attributes(options),
         b'-ii',
         b'--dirs',
         b'--no-recursive',
@@ -182,6 +185,16 @@ def _transfer(options: Options) -> list[bytes]:
 def _receiving(options: Options) -> list[bytes]:
     folders = {'--partial-dir=': options.partial_dir, '--temp-dir=': options.temp_dir}
     return [os.fsencode(f'{name}{folder}') for name, folder in folders.items() if folder is not None]
+
+
+def _attributes(options: Options) -> list[bytes]:
+    """Attributes of clients that are called like those of --fake-super would be taken for them when they are restored.
+
+    So any user of a client could give a program of his own rights that only root may give. A filter of attributes takes
+    the place of rsync's own rule, which leaves out system.* (rsync(1), --xattrs).
+    """
+    names = ('user.rsync.*', 'system.*') if options.fake_super and options.xattrs else ()
+    return [os.fsencode(f'--filter=-xs {name}') for name in names]
 
 
 def _selection(options: Options) -> list[bytes]:

@@ -3,15 +3,30 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from plumbus.backup.capabilities import FileSystem, Rsync, local_options, local_rsync, probe_file_system
+from plumbus.backup.capabilities import (
+    FileSystem,
+    Rsync,
+    kept_owners,
+    local_options,
+    local_rsync,
+    probe_file_system,
+)
 from tests.support.marks import needs_root
+from tests.support.sshd import IS_ROOT
 
 GOOD = FileSystem(
-    hard_links=True, xattrs=True, acls=True, case_sensitive=True, sparse_files=True, reflinks=False
+    hard_links=True,
+    xattrs=True,
+    acls=True,
+    case_sensitive=True,
+    sparse_files=True,
+    reflinks=False,
+    foreign_owners=True,
 )
 
 
@@ -46,7 +61,10 @@ def test_it_switches_off_what_the_disk_cannot_keep(ramfs: Path) -> None:
     assert (found.hard_links, found.xattrs) == (True, False)
     tool = Rsync(version='3.5.0', features=frozenset({'ACLs', 'xattrs'}))
     options = local_options(tool, found)
-    assert (options.acls, options.xattrs) == (False, False)
+    assert (options.acls, options.xattrs, options.fake_super) == (False, False, False)
+    assert kept_owners(options, found) == 'real'
+    without_root = replace(found, foreign_owners=False)
+    assert kept_owners(local_options(tool, without_root), without_root) == 'none'
     assert os.listdir(ramfs) == []
 
 
@@ -55,6 +73,25 @@ def test_it_uses_what_both_can_keep() -> None:
     assert (both.acls, both.xattrs) == (True, True)
     without = local_options(Rsync(version='3.1.3', features=frozenset({'no ACLs', 'xattrs'})), GOOD)
     assert (without.acls, without.xattrs) == (False, True)
+
+
+def test_it_keeps_owners_in_attributes_where_it_may_not_set_them() -> None:
+    tool = Rsync(version='3.5.0', features=frozenset({'ACLs', 'xattrs'}))
+    ours = replace(GOOD, foreign_owners=False)
+    assert (local_options(tool, GOOD).fake_super, kept_owners(local_options(tool, GOOD), GOOD)) == (
+        False,
+        'real',
+    )
+    assert (local_options(tool, ours).fake_super, kept_owners(local_options(tool, ours), ours)) == (
+        True,
+        'fake-super',
+    )
+    old = Rsync(version='3.1.3', features=frozenset({'ACLs', 'no xattrs'}))
+    assert kept_owners(local_options(old, ours), ours) == 'none'
+
+
+def test_it_finds_out_whether_files_can_be_given_away(tmp_path: Path) -> None:
+    assert probe_file_system(tmp_path / 'backups').foreign_owners is IS_ROOT
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,16 @@ def test_it_never_writes_in_place_links_or_trusts(build: Build, options: Options
 
     for forbidden in (
         b'--inplace', b'--append', b'--append-verify', b'--link-dest', b'--copy-dest', b'--compare-dest', b'--old-args',
-        b'--trust-sender', b'--ignore-errors', b'--filter',
+        b'--trust-sender', b'--ignore-errors',
     ):  # fmt: skip
         assert not any(word.partition(b'=')[0] == forbidden for word in words)
+
+
+@pytest.mark.parametrize('build', ALL)
+def test_it_leaves_out_attributes_that_would_be_taken_for_its_own(build: Build) -> None:
+    filters = [word for word in build(EVERYTHING) if word.startswith((b'--filter', b'-f'))]
+    assert filters == ([] if build is push else [b'--filter=-xs user.rsync.*', b'--filter=-xs system.*'])
+    assert not any(word.startswith(b'--filter') for word in build(replace(EVERYTHING, fake_super=False)))
 
 
 @pytest.mark.parametrize('build', [scan, fetch_all, fetch_listed])
