@@ -30,6 +30,7 @@ from plumbus.services.jobs import Jobs
 from plumbus.services.reconcile import Kind, Reconciler, kind_of_backups
 from plumbus.services.restores import Restores
 from plumbus.services.runs import Runs
+from plumbus.services.stock import Stock
 from plumbus.services.system import System
 from plumbus.services.verifications import Verifications
 from plumbus.store.claim import Claim
@@ -159,12 +160,21 @@ class Engine:
     def _start(self) -> None:
         self.system.check_store()
         self._store_guard.prepare(holds_snapshots=self.backups.hold_snapshots())
+        self._stock().prepare()
         self.system.warn()
         self.accounts.prepare()
         self.reconciler.settle_leftovers()
         self._queue.start()
         self._scheduler.start()
         self.reconciler.start()
+
+    def _stock(self) -> Stock:
+        return Stock(
+            database=self.system.database,
+            backups=self.backups.records,
+            snapshots=self.backups.snapshots,
+            logs=self.backups.logs,
+        )
 
     def stop(self) -> None:
         """Start nothing more, stop what runs; it is recorded as interrupted. Takes at most about nine seconds."""

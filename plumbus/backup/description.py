@@ -73,6 +73,8 @@ def _check(description: Description) -> None:
         raise StoreError('Its backup.json names no ids.')
     if (backup.job_id, backup.client_id, job.client_id) != (job.id, client.id, client.id):
         raise StoreError('Its backup.json does not fit together: backup, job and client name different ids.')
+    if not backup.status.good:
+        raise StoreError(f'Its backup.json tells of a backup that is {backup.status.value}.')
     try:
         for one in description.clients:
             checked(ClientFields, one.model_dump())

@@ -39,6 +39,11 @@ class Keys:
         return self._folder
 
     @property
+    def has_identity(self) -> bool:
+        """Whether PLUMBUS has a private key of its own already."""
+        return (self._folder / 'id_ed25519').exists()
+
+    @property
     def identity_path(self) -> Path:
         """The private key, made at first use. Raise StoreError if it cannot be made."""
         path = self.folder / 'id_ed25519'
