@@ -18,6 +18,7 @@ HURRY_S, UNHURRIED_S = 3.0, 15.0  # somebody who stops a run waits for it
 # Without a line break and without an exclamation mark, for the sake of login shells of the csh family.
 END = ' '.join(
     [
+        'PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; command -v grep >/dev/null || exit 9;',
         'below() { for p in "$@"; do echo $p; below $(grep -ls "^PPid:[[:space:]]*$p\\$" /proc/[0-9]*/status | cut -d/ -f3); done; };',
         f'found() {{ below $(grep -ls "{MARK}=$1" /proc/[0-9]*/environ | cut -d/ -f3) | sort -un; }};',
         'pids=$(found $1); [ -n "$pids" ] || exit 0; echo $pids;',
