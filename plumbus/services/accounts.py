@@ -164,6 +164,17 @@ class Accounts:
             if session.token_hash != kept:
                 self._end(session)
 
+    def reset_password(self, new: str) -> None:
+        """Given a password for the user `admin`, set it without the old one, and end every session of everybody.
+
+        For whoever may run commands on the server. Raise InvalidInput if it is weak.
+        """
+        _check_strength(new)
+        with self._database.transaction():
+            self._set_password(ADMIN, new)
+            for session in self._sessions.all():
+                self._end(session)
+
     def token_valid(self, bearer: str) -> bool:
         """Given a bearer token, return whether it is a known one; the time taken tells nothing about it."""
         expected = self._settings.api_token

@@ -10,6 +10,7 @@ from typing import Any
 from plumbus import __version__
 from plumbus.backup import stats
 from plumbus.backup.capabilities import FileSystem, Rsync
+from plumbus.backup.shortcomings import shortcomings_of_disk, shortcomings_of_rsync
 from plumbus.errors import StoreError
 from plumbus.model import Backup, Client
 from plumbus.scheduling.queue import RunQueue, Ticket
@@ -97,18 +98,4 @@ def _backups_and_restores(tickets: Iterable[Ticket]) -> int:
 
 def storage_warnings(tool: Rsync, disk: FileSystem) -> list[str]:
     """Given this machine's rsync and disk, return a sentence with a remedy for each thing that costs safety or truth."""
-    found = {
-        'rsync is not installed on this server. Install it, as in: apt install rsync': not tool.version,
-        f'rsync {tool.version} on this server has known security holes. Upgrade it to 3.4.3 or newer.': bool(
-            tool.version
-        )
-        and not tool.secure,
-        'The disk of the snapshots knows no hard links, so no backup can run. Use ext4, xfs or btrfs.': not disk.hard_links,
-        'The disk of the snapshots keeps no extended attributes and ACLs; those of clients are lost. Use ext4, xfs or btrfs.': (
-            not disk.xattrs
-        ),
-        'The disk of the snapshots takes A and a for the same name, so files can overwrite each other. Use ext4, xfs or btrfs.': (
-            not disk.case_sensitive
-        ),
-    }
-    return [sentence for sentence, is_so in found.items() if is_so]
+    return [str(one) for one in (*shortcomings_of_rsync(tool), *shortcomings_of_disk(disk))]

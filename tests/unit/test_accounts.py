@@ -171,6 +171,24 @@ def test_it_refuses_a_bad_change_of_password(accounts: Accounts, old: str, new: 
     assert accounts.login('admin', PASSWORD)
 
 
+def test_a_reset_password_needs_no_old_one_and_ends_every_session(accounts: Accounts) -> None:
+    tokens = [accounts.login('admin', PASSWORD) for _ in range(2)]
+    accounts.reset_password('quite another one')
+    assert [accounts.session_user(token) for token in tokens] == [None, None]
+    assert accounts.login('admin', 'quite another one')
+    with pytest.raises(NotLoggedIn):
+        accounts.login('admin', PASSWORD)
+
+
+def test_a_reset_password_may_be_the_first_one(tmp_path: Path, clock: Clock) -> None:
+    new = make(tmp_path, clock)
+    with pytest.raises(InvalidInput):
+        new.reset_password('short')
+    assert not new.has_users()
+    new.reset_password(PASSWORD)
+    assert new.login('admin', PASSWORD)
+
+
 def test_the_first_visit_needs_the_code_of_the_log(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
