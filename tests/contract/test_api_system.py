@@ -43,6 +43,13 @@ async def test_it_is_not_healthy_when_the_scheduler_is_dead(
     assert 'scheduler' in assert_problem(await stranger.get('/api/health'), 503)['error']
 
 
+async def test_it_is_not_healthy_when_all_workers_are_dead(
+    stranger: AsyncClient, engine: ScriptedEngine
+) -> None:
+    assert engine._queue.stop(timeout_s=5)
+    assert 'workers' in assert_problem(await stranger.get('/api/health'), 503)['error']
+
+
 async def test_it_counts(api: AsyncClient, job_id: int) -> None:
     before = (await api.get('/api/stats')).json()
     assert before.keys() >= STATS

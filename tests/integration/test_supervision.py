@@ -19,7 +19,8 @@ from plumbus.store.database import Database
 from plumbus.transfer.children import Child, Children
 from plumbus.transfer.processes import process, processes, variable
 from tests.support.engines import back_up, job_for, running_engine, settings, until, write
-from tests.support.processes import command, end, freeze, lives
+from tests.support.marks import needs_root
+from tests.support.processes import command, end, freeze, lives, running
 from tests.support.served import Served
 from tests.support.sshd import Sshd
 
@@ -193,6 +194,22 @@ def test_cancel_ends_an_rsync_that_ignores_the_broken_pipe(engine: Engine, sshd:
     assert 'were still there on the client and have been ended' in log_of(engine, ended)
 
 
+@needs_root
+@pytest.mark.parametrize(('allowed', 'stopped'), [('', False), ('ALL', True)])
+def test_cancel_ends_an_rsync_that_sudo_has_started(
+    engine: Engine, sshd: Sshd, big: Path, allowed: str, *, stopped: bool
+) -> None:
+    with sshd.sudo_allowed(allowed):
+        job = job_for(engine, sshd, big, client={'use_sudo': True}, **SLOW)
+        backup = fetching(engine, sshd, job)
+        servers = [pid for pid in running('rsync --server') if parent_command(pid).startswith('sudo')]
+        assert servers
+        if stopped:
+            freeze(*servers)
+        cancelled_in_time(engine, backup)
+        until(lambda: not any(lives(pid) for pid in servers), 'the end of rsync over there', WITHIN_S)
+
+
 def test_cancel_ends_the_command_before_and_lets_the_one_after_run(
     engine: Engine, sshd: Sshd, source: Path
 ) -> None:
@@ -252,6 +269,10 @@ def test_a_client_that_falls_silent_is_given_up(
     assert 'for 2 seconds' in str(ended.error_message)
     assert over_there(sshd, '--server') == []
     assert noted(engine.settings.data_dir) == []
+
+
+def parent_command(pid: int) -> str:
+    return command(parent(pid))
 
 
 def parent(pid: int) -> int:

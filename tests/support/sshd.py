@@ -158,11 +158,11 @@ class Sshd:
         return {'PATH': str(folder)}
 
     @contextlib.contextmanager
-    def sudo_allowed(self) -> Iterator[None]:
-        """While in this block the user may run rsync as root. Needs root."""
+    def sudo_allowed(self, commands: str = '') -> Iterator[None]:
+        """While in this block the user may run rsync, or these commands, as root. Needs root."""
         file = _sudoers(self.user)
         file.touch(0o440)
-        file.write_text(f'{self.user} ALL=(root) NOPASSWD: {shutil.which("rsync")}\n')
+        file.write_text(f'{self.user} ALL=(root) NOPASSWD: {commands or shutil.which("rsync")}\n')
         try:
             yield
         finally:

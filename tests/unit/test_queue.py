@@ -290,3 +290,28 @@ def test_it_queues_a_thousand_at_once(make: Callable[..., RunQueue], work: Work)
     work.release()
     until(lambda: len(work.ended) == 1000)
     assert sorted(work.started) == list(range(1000))
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
+def test_it_lives_as_long_as_one_worker_does(make: Callable[..., RunQueue]) -> None:
+    def fall_over(_: Ticket) -> None:
+        raise SystemExit  # no Exception: nothing catches it, and the worker is gone
+
+    queue = make(workers=1, execute=fall_over, start=False)
+    assert not queue.alive
+    queue.start()
+    for run_id in range(1, len(queue._threads) + 1):
+        assert queue.alive
+        queue.submit(backup(run_id))
+        until(lambda: not queue.tickets())
+    until(lambda: not queue.alive)
+
+
+def test_it_shows_what_waits_and_what_runs_at_one_moment(make: Callable[..., RunQueue], work: Work) -> None:
+    queue = make()
+    queue.submit(backup(1))
+    until(lambda: work.started == [1])
+    queue.submit(backup(2))
+    assert sorted(ids(queue.tickets())) == [1, 2]
+    queue.cancel('backup', 2, 'cancelled')
+    assert ids(queue.tickets()) == [1]
