@@ -63,8 +63,8 @@ class Execution(Generic[Record]):
             return work()
         except Cancelled:
             ending = stopped(self.kind, cancellation.reason)
-        except PlumbusError as error:
-            ending = failure(error)
+        except PlumbusError as error:  # what fails while it is being stopped fails because of that
+            ending = stopped(self.kind, cancellation.reason) if cancellation.requested else failure(error)
         except OSError as error:
             log.warning('The %s %d met %s', self.kind, reporter.run_id, error)
             ending = failure(storage_failure(error))

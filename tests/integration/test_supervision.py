@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 
 from plumbus.backup import execution, pull
+from plumbus.backup.runner import Attempt, BackupRunner
+from plumbus.cancellation import Cancellation
 from plumbus.engine import Engine
 from plumbus.errors import StoreError
+from plumbus.failures import failed
 from plumbus.model import Backup, JobView, Restore, Status, Trigger
 from plumbus.scheduling.queue import Ticket
 from plumbus.store.database import Database
+from plumbus.transfer import process as process_runner
 from plumbus.transfer.children import Child, Children
 from plumbus.transfer.processes import process, processes, variable
 from tests.support.engines import back_up, job_for, running_engine, settings, until, write
@@ -331,6 +335,25 @@ def test_a_signal_interrupts_backups_in_time_and_leaves_nothing(
     assert noted(server.data) == []
     assert over_there(sshd, '--server') == []
     assert stored(server)[str(backup_id)]['status'] == 'interrupted'
+
+
+def test_a_run_that_does_not_hear_is_ended_for_good(
+    tmp_path: Path, sshd: Sshd, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deaf(_: BackupRunner, attempt: Attempt, *_connection: object) -> None:
+        nobody = Cancellation(attempt.cancellation.witness)
+        process_runner.run(['sleep', '3596'], cancellation=nobody, idle_timeout_s=3600)
+        raise failed('silence', seconds=3600)
+
+    monkeypatch.setattr(BackupRunner, '_connected', deaf)
+    with running_engine(tmp_path / 'data') as engine:
+        backup = engine.jobs.run(job_for(engine, sshd, source).id)
+        [child] = until(lambda: noted(tmp_path / 'data'), 'the deaf child')
+        began = time.monotonic()
+    assert time.monotonic() - began < WITHIN_S
+    assert not lives(child.pid)
+    assert noted(tmp_path / 'data') == []
+    assert engine.backups.get(backup.id).status is Status.INTERRUPTED
 
 
 def test_after_a_kill_the_next_start_ends_what_was_left_and_tells_the_truth(
