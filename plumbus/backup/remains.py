@@ -10,8 +10,8 @@ from plumbus.backup.manifest import Entry, read_manifest
 from plumbus.backup.tree import Tree
 from plumbus.errors import NotFound, StoreError
 
-# rsync(1), --temp-dir: a file that is being received is called .NAME.XXXXXX
-HALF_RECEIVED = re.compile(r'\.(.+)\.[A-Za-z0-9]{6}', re.DOTALL)
+# With --temp-dir a file that is being received is called NAME.XXXXXX there, without one more dot in front (tried with 3.5.0).
+HALF_RECEIVED = re.compile(r'(.+)\.[A-Za-z0-9]{6}', re.DOTALL)
 
 
 def rescue_half_received(temporary: Path, partial: Path) -> None:

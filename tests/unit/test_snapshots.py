@@ -80,12 +80,14 @@ def test_it_hands_on_what_had_come_of_a_big_file(snapshots: Snapshots) -> None:
     folder = snapshots.job_folder((1, 'c'), (1, 'j'))
     publish(snapshots, folder, '2026-11-23T020000Z')
     first = snapshots.begin(folder)
-    (first.temporary / '.big.a1B2c3').write_text('12345')
+    (first.temporary / 'big.a1B2c3').write_text('12345')
+    (first.temporary / '.hidden.4D5e6F').write_text('1')
     (first.temporary / 'something else').touch()
     (first.partial / 'other').write_text('123')
     second = snapshots.begin(folder)
     assert {path.name: path.read_text() for path in second.partial.iterdir()} == {
         'big': '12345',
+        '.hidden': '1',
         'other': '123',
     }
     assert list(second.temporary.iterdir()) == []
