@@ -32,11 +32,12 @@ POWERED_ON = (
 SEE_LOG = "See the run's log for what was said."
 
 # What the receiving side lacks. These end a run even where rsync itself goes on with the next file (code 23).
+# Where extended attributes find no space, there is too much in those of one file (outcome.py).
 STORAGE = [
     _cause('disk_full', r'(?:write failed|write error|error writing).*No space left', 'The disk {of} is full.', FREE_SPACE),
-    _cause('inodes_full', r'(?:mkstemp|mkdir|symlink|mknod|link).*No space left',
+    _cause('inodes_full', r'^(?!.*xattr).*(?:mkstemp|mkdir|symlink|mknod|link).*No space left',
            'The disk {of} takes no more files: it is full, or out of inodes.', f'{FREE_SPACE} df -h and df -i tell which it is.'),
-    _cause('disk_full', 'No space left on device', 'The disk {of} is full.', FREE_SPACE),
+    _cause('disk_full', '^(?!.*xattr).*No space left on device', 'The disk {of} is full.', FREE_SPACE),
     _cause('quota', 'quota exceeded', 'The disk quota {of} is used up.', 'Raise the quota, or free space.'),
     _cause('read_only', 'Read-only file system', 'The file system {of} is read-only.',
            'Mount it writable; if it turned read-only by itself, its disk may be failing (dmesg tells).'),

@@ -17,10 +17,16 @@ PARTIAL, VANISHED_FILES = 23, 24
 MAX_FILES = 100
 MAX_NAME = 300
 MAX_LINE = 4096
+TOO_LARGE = 'has more extended attributes than the disk takes; some of them are lost'
 VANISHED = re.compile(rb'(?:file|directory) has vanished: "(.*)"', re.DOTALL)
 COMPLAINT = re.compile(rb'rsync: ([^"]*)"(.*)"[^"]*\((\d{1,3})\)\s*\Z', re.DOTALL)
 DISCARDED = re.compile(rb'ERROR: (.*) failed verification', re.DOTALL)
 TOP = re.compile(rb'(?:\[\w+\] )?(?:link_stat|change_dir(?:#\d)?) \Z')
+# rsync_xal_set: fsetxattr("PATH","NAME") failed, or failed to write xattr NAME for "PATH"
+ATTRIBUTES = re.compile(
+    rb'rsync: [^"]*xattr[^"]*"(.*?)"(?:,"[^"]*")?.*: No space left on device \(28\)\s*\Z', re.DOTALL
+)
+RECEIVING = re.compile(rb'.*/temporary/([^/]+)\.[A-Za-z0-9]{6}', re.DOTALL)
 SKIPPED = b'*** Skipping any contents from this failed directory ***'
 
 
@@ -43,9 +49,10 @@ class Complaint:
     path: str
     number: int
     is_top: bool = False
+    why: str = ''
 
     def __str__(self) -> str:
-        why = 'vanished meanwhile' if self.number == errno.ENOENT else os.strerror(self.number)
+        why = self.why or ('vanished meanwhile' if self.number == errno.ENOENT else os.strerror(self.number))
         return f'{self.path}: {why}'
 
 
@@ -134,6 +141,9 @@ def _lost_source(complaint: Complaint, stage: Stage) -> Explanation:
 def _complaint(line: bytes) -> Complaint | None:
     if match := VANISHED.match(line):
         return Complaint(_readable(match[1]), errno.ENOENT)
+    if match := ATTRIBUTES.match(line):
+        received = RECEIVING.fullmatch(match[1])
+        return Complaint(_readable(received[1] if received else match[1]), errno.E2BIG, why=TOO_LARGE)
     if match := COMPLAINT.match(line):
         name = match[2].partition(b'" -> "')[0].partition(b'","')[0]
         return Complaint(_readable(name), int(match[3]), bool(TOP.match(match[1])))

@@ -328,3 +328,25 @@ def test_it_shows_bounded_printable_text_whatever_a_client_says(stage: Stage) ->
             assert len(text) < 400
             assert text.isprintable()
             text.encode()
+
+
+@pytest.mark.parametrize(
+    ('line', 'name'),
+    [
+        (
+            b'rsync: [receiver] rsync_xal_set: fsetxattr("/data/.incomplete/temporary/a.txt.08gA1o","user.big") failed: ',
+            'a.txt',
+        ),
+        (
+            b'rsync: [receiver] rsync_xal_set: lsetxattr("/data/tree/links/mkdir/b","user.a") failed: ',
+            '/data/tree/links/mkdir/b',
+        ),
+        (b'rsync: [generator] failed to write xattr user.rsync.%stat for "/data/tree/c": ', '/data/tree/c'),
+    ],
+)
+def test_it_tells_attributes_that_are_too_large_from_a_full_disk(line: bytes, name: str) -> None:
+    told = explain(23, [line + b'No space left on device (28)', PARTIAL])
+    assert (told.severity, told.cause) == ('warning', 'partial')
+    assert told.files == [f'{name}: has more extended attributes than the disk takes; some of them are lost']
+    full = b'rsync: [receiver] write failed on "/data/x": No space left on device (28)'
+    assert explain(23, [line + b'No space left on device (28)', full, PARTIAL]).cause == 'disk_full'
