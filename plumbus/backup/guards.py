@@ -56,7 +56,7 @@ class RoomGuard:
         """Given what is to come, raise TransferFailed if the disk has no room for it besides the reserve."""
         status = os.statvfs(self.folder)
         free, reserve = self._room(status)
-        if needed_bytes + reserve > free:
+        if status.f_blocks and needed_bytes + reserve > free:  # some file systems tell no size
             raise failed('no_room', needed=size(needed_bytes), free=size(free), reserve=size(reserve))
         if status.f_files and needed_inodes > status.f_favail:
             raise failed('no_inodes', needed=f'{needed_inodes:,}', free=f'{status.f_favail:,}')

@@ -1,5 +1,6 @@
 """Sorts what rsync prints on stdout: items to whoever takes them, progress, statistics, the checksum's name."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,16 +14,20 @@ from plumbus.transfer.items import (
     parse_item,
     parse_progress,
     parse_stat,
+    unescape,
 )
 
 MAX_UNREAD = 10
+MAX_SKIPPED = 100
+SKIPPED = re.compile(rb'skipping non-regular file "(.+)"', re.DOTALL)
 
 
 @dataclass(slots=True)
 class OutputReader:
     """Call it with batches of lines. `take` gets each item, `on_batch` the latest progress (if any) and the items.
 
-    `unread` holds the first lines that are items and could not be read as such.
+    `unread` holds the first lines that are items and could not be read as such, `skipped` the first paths that rsync
+    left out because it may not make device files here.
     """
 
     take: Callable[[Item], None]
@@ -30,6 +35,7 @@ class OutputReader:
     stats: dict[str, int] = field(default_factory=dict)
     algorithm: str | None = None
     unread: list[bytes] = field(default_factory=list)
+    skipped: list[bytes] = field(default_factory=list)
 
     def __call__(self, lines: list[bytes]) -> None:
         """Given a batch of lines, sort them."""
@@ -56,9 +62,11 @@ class OutputReader:
             raise failed('unreadable_item', line=readable(self.unread[0]))
 
     def _remember(self, line: bytes) -> None:
-        stat = parse_stat(line)
+        stat, skipped = parse_stat(line), SKIPPED.fullmatch(line)
         if stat is not None:
             self.stats[stat[0]] = stat[1]
+        elif skipped:
+            self.skipped += [unescape(skipped[1])] if len(self.skipped) < MAX_SKIPPED else []
         elif self.algorithm is None:
             self.algorithm = parse_checksum_name(line)
 

@@ -5,10 +5,6 @@ from collections.abc import Sequence
 from plumbus.backup.snapshots import Snapshot
 from plumbus.model import Owners
 
-NO_OWNERS = (
-    'Owners, groups and device files are not kept: PLUMBUS does not run as root, and the disk of the data folder takes no '
-    'extended attributes. Use ext4, xfs or btrfs, or run PLUMBUS as root.'
-)
 WAYS: dict[Owners, str] = {
     'real': 'as they are, as root may',
     'fake-super': 'in extended attributes, as is possible without root',

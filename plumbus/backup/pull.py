@@ -30,6 +30,7 @@ from plumbus.transfer.process import Outcome
 from plumbus.transfer.ssh import SshSession
 
 MAX_WARNINGS = 100
+NOT_KEPT = 'left out, for without root and extended attributes no device file can be kept'
 
 
 @dataclass(kw_only=True, slots=True)
@@ -163,6 +164,7 @@ class Pull:
         reader = OutputReader(take, show)
         self._accept(self._run(arguments, reader), 'scan')
         reader.check()
+        self._warn(f'/{readable(path)}: {NOT_KEPT}' for path in reader.skipped)
 
     def _link_copy(self, previous: Snapshot) -> None:
         """Link-copy the last tree: it is ours, and GNU cp follows no symbolic link with -a (cp(1))."""
@@ -289,6 +291,9 @@ class Pull:
         if told.severity == 'warning':
             self.pulled.partial = True
         if told.cause:
-            listed = told.files or [told.message]
-            self.pulled.warnings += [text for text in listed if text not in self.pulled.warnings]
-            del self.pulled.warnings[MAX_WARNINGS:]
+            self._warn(told.files or [told.message])
+
+    def _warn(self, texts: Iterable[str]) -> None:
+        known = self.pulled.warnings
+        known += [text for text in texts if text not in known]
+        del known[MAX_WARNINGS:]

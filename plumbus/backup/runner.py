@@ -11,9 +11,10 @@ from plumbus.backup.commands import Commands
 from plumbus.backup.description import describe
 from plumbus.backup.execution import Execution
 from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
-from plumbus.backup.owners import NO_OWNERS, told_of_owners
+from plumbus.backup.owners import told_of_owners
 from plumbus.backup.pull import Pull, Pulled
 from plumbus.backup.reporting import Reporter
+from plumbus.backup.shortcomings import KEEP_OWNERS, NO_OWNERS
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshots
 from plumbus.backup.targets import Targets
 from plumbus.backup.workspace import Workspace
@@ -233,7 +234,7 @@ def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:
 
 def success(pulled: Pulled, shrink_warning: str | None, owners: Owners = 'real') -> dict[str, Any]:
     """Given what was brought, what is suspicious about it if anything is, and how owners are kept, return its record's fields."""
-    notes = [shrink_warning or '', NO_OWNERS if owners == 'none' else '']
+    notes = [shrink_warning or '', f'{NO_OWNERS} {KEEP_OWNERS}' if owners == 'none' else '']
     unread = 'Some files could not be read; they are listed under warnings.' if pulled.partial else None
     return {
         'status': Status.WARNING if pulled.partial or shrink_warning else Status.COMPLETED,

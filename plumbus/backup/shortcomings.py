@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from plumbus.backup.capabilities import FileSystem, Rsync
 
 BETTER_DISK = 'Use ext4, xfs or btrfs.'
+NO_OWNERS = (
+    'Owners, groups and device files are not kept: PLUMBUS does not run as root, and the disk of the snapshots or rsync here '
+    'knows no extended attributes.'
+)
+KEEP_OWNERS = 'Use ext4, xfs or btrfs, or run PLUMBUS as root.'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +50,8 @@ def shortcomings_of_disk(disk: FileSystem) -> Iterator[Shortcoming]:
             'The disk of the snapshots keeps no extended attributes and ACLs; those of clients are lost.'
         )
         yield Shortcoming(message=message, remedy=BETTER_DISK)
+        if not disk.foreign_owners:
+            yield Shortcoming(message=NO_OWNERS, remedy=KEEP_OWNERS)
     if not disk.case_sensitive:
         message = (
             'The disk of the snapshots takes A and a for the same name, so files can overwrite each other.'
