@@ -39,7 +39,7 @@ class ClientEditor:
         engine = self._view.engine
         with self._form.form.objections():
             fields = {**self._form.fields(), 'revision': self._client.revision}
-            await ask(engine.clients.update, self._client.id, fields)
+            self._client = await ask(engine.clients.update, self._client.id, fields)
             if self._form.password_once:
                 await ask(engine.clients.install_key, self._client.id, self._form.password_once)
             praise('Saved.')

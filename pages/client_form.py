@@ -8,6 +8,7 @@ from pages.calls import ask, praise
 from pages.widgets.fields import Form
 from pages.widgets.text import Text, box, button
 from plumbus.engine import Engine
+from plumbus.errors import InvalidInput
 from plumbus.model import Client
 
 LOGINS = {
@@ -17,10 +18,15 @@ LOGINS = {
     'private_key': 'Another private key, pasted here',
     'key_path': 'A key file on this server',
 }
+LOGIN_FIELDS = ('password', 'private_key', 'key_path')
+NEEDED = {'install': 'password', 'private_key': 'private_key', 'key_path': 'key_path'}
 
 
 class ClientForm:
-    """Draws the fields; `fields` gives them by the engine's names, `password_once` the password that is not kept."""
+    """Draws the fields; `fields` gives them by the engine's names, `password_once` the password that is not kept.
+
+    What is chosen holds: stored secrets that it does not need are forgotten.
+    """
 
     def __init__(self, engine: Engine, client: Client | None, others: list[Client]) -> None:
         self._engine, self._client = engine, client
@@ -35,16 +41,34 @@ class ClientForm:
         return (self.form['password'] or None) if self.form['login'] == 'install' else None
 
     def fields(self) -> dict[str, Any]:
-        """Return what stands in the form, by the names of the engine."""
-        entered = self.form.values()
+        """Return what is to be stored, by the names of the engine. Raise InvalidInput if the login lacks what it needs."""
+        entered = self._entered()
         login = entered.pop('login')
-        by_password = login in {'install', 'password'}
-        entered['name'] = entered['name'] or entered['host']
-        entered['auth_method'] = 'password' if by_password else 'key'
-        entered['password'] = entered['password'] if by_password else None
-        entered['private_key'] = entered['private_key'] if login == 'private_key' else None
-        entered['key_path'] = entered['key_path'] if login == 'key_path' else None
+        kept = self._keeps(login)
+        if login in NEEDED and not entered[NEEDED[login]] and not kept:
+            raise InvalidInput({NEEDED[login]: 'is needed for this login'})
+        if login == 'install' and self._client:  # until the key is there, the login stays what it was
+            return {name: value for name, value in entered.items() if name not in LOGIN_FIELDS}
+        entered['auth_method'] = 'password' if login == 'password' else 'key'
+        for name in ('password', 'private_key', 'key_path'):
+            entered[name] = entered[name] if login == name else None
+        entered['forget_secrets'] = bool(entered['password'] or entered['private_key'] or not kept)
         return entered
+
+    def fields_to_test(self) -> dict[str, Any]:
+        """Return the same with the password that is not kept."""
+        if self.form['login'] != 'install':
+            return self.fields()
+        return {**self.fields(), 'auth_method': 'password', 'password': self.password_once}
+
+    def _keeps(self, login: str) -> bool:
+        client = self._client
+        stored = {'password': client.has_password, 'private_key': client.has_private_key} if client else {}
+        return stored.get(login, False)
+
+    def _entered(self) -> dict[str, Any]:
+        entered = self.form.values()
+        return {**entered, 'name': entered['name'] or entered['host']}
 
     def _draw_address(self) -> None:
         known = self._client

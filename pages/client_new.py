@@ -43,6 +43,7 @@ class Wizard:
 
     def __init__(self, view: View, others: list[Client]) -> None:
         self._view = view
+        self._saved: Client | None = None
         self._steps = box('steps', 'ol')
         self._panes = [_pane(words) for words in STEPS]
         with self._panes[0]:
@@ -74,7 +75,7 @@ class Wizard:
         try:
             with self._form.form.objections():
                 fields = self._form.fields()
-                result = await ask(self._view.engine.clients.try_fields, fields)
+                result = await ask(self._view.engine.clients.try_fields, self._form.fields_to_test())
                 self._show_result(result, fields)
         finally:
             self._test_button.props(remove='loading')
@@ -101,7 +102,7 @@ class Wizard:
     async def _save(self, fields: dict[str, Any], tested: ConnectionTest | None) -> None:
         engine = self._view.engine
         with self._form.form.objections():
-            client = await ask(engine.clients.create, fields)
+            client = await self._keep(fields)
             if tested and tested.host_key:
                 await ask(engine.clients.trust, client.id, tested.host_key.fingerprint)
                 if self._form.password_once:
@@ -109,6 +110,15 @@ class Wizard:
                 await self._suggest(client)
             else:
                 ui.navigate.to(f'/clients/{client.id}')
+
+    async def _keep(self, fields: dict[str, Any]) -> Client:
+        # When what follows fails, the client is there already: the next try changes it.
+        clients = self._view.engine.clients
+        if self._saved is None:
+            self._saved = await ask(clients.create, fields)
+        else:
+            self._saved = await ask(clients.update, self._saved.id, fields)
+        return self._saved
 
     async def _suggest(self, client: Client) -> None:
         self._go(2)

@@ -1,5 +1,7 @@
 """Login and first start: plain forms, so that password managers and pages without a socket work."""
 
+import re
+
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
@@ -8,9 +10,19 @@ from pages import theme
 from pages.calls import ask
 from pages.widgets.fields import field, named
 from pages.widgets.text import Text, box, button
+from pages.wording import plural
 from plumbus.engine import Engine
 
 FORGOTTEN = 'Forgotten? Run “python main.py set-password” on the server.'
+WAIT = re.compile(r'wait-([1-9]\d?)', re.ASCII)
+SHORT = ('This password does not do.', 'Choose one of at least 8 characters.')
+FAILED = ('That did not work.', 'Look into the log of PLUMBUS, then try again.')
+# The codes that the POST routes lead back with: nothing from the address is shown.
+LOGIN_ERRORS = {'1': ('That name and password do not belong together.', FORGOTTEN)}
+SETUP_ERRORS = {
+    '1': ('The code is wrong.', 'It stands in the log of PLUMBUS since its last start.'),
+    'password': SHORT,
+}
 
 
 def register(engine: Engine) -> None:
@@ -23,7 +35,7 @@ def register(engine: Engine) -> None:
         with _door('Welcome back', '/login', request):
             _line('User name', 'username', 'username', value='admin')
             _secret('Password', 'password', 'current-password')
-            _error(request, 'That name and password do not belong together.', FORGOTTEN)
+            _error(request, LOGIN_ERRORS)
             button('Log in', 'primary').props('type=submit')
         return None
 
@@ -38,7 +50,7 @@ def register(engine: Engine) -> None:
                     'Code from the log', 'code', 'one-time-code', hint='PLUMBUS printed it when it started.'
                 )
             _secret('New password', 'password', 'new-password', hint='At least 8 characters.')
-            _error(request, 'That did not work.', 'Check the code and choose a longer password.')
+            _error(request, SETUP_ERRORS)
             button('Set the password', 'primary').props('type=submit')
         return None
 
@@ -75,10 +87,17 @@ def _secret(label: str, name: str, complete: str, *, hint: str = '') -> None:
     named(made, label)
 
 
-def _error(request: Request, message: str, remedy: str) -> None:
+def _error(request: Request, known: dict[str, tuple[str, str]]) -> None:
     code = request.query_params.get('error')
     if not code:
         return
+    message, remedy = _told(code, known)
     with box('panel stack tight').props('role=alert'):
-        Text(message if code == '1' else code[:300], 'trouble strong')
+        Text(message, 'trouble strong')
         Text(remedy, 'small sub')
+
+
+def _told(code: str, known: dict[str, tuple[str, str]]) -> tuple[str, str]:
+    if wait := WAIT.fullmatch(code):
+        return 'There were too many wrong tries.', f'Try again in {plural(int(wait[1]), "second")}.'
+    return known.get(code, FAILED)

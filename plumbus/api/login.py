@@ -1,4 +1,7 @@
-"""The forms of the pages /login and /setup, and the way out: plain POST routes that set or clear the cookie."""
+"""The forms of the pages /login and /setup, and the way out: plain POST routes that set or clear the cookie.
+
+A refusal leads back with a code in the address, which the page turns into a sentence: see `refusal`.
+"""
 
 from urllib.parse import parse_qs, quote
 
@@ -8,7 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from plumbus.api.door import Door, in_thread, limited_body
 from plumbus.api.security import COOKIE, address, cookie, from_loopback
-from plumbus.errors import Conflict, NotLoggedIn, PlumbusError
+from plumbus.errors import Conflict, InvalidInput, NotLoggedIn, PlumbusError
 from plumbus.services.accounts import SESSION_LIFETIME
 from plumbus.services.throttle import TooManyTries
 
@@ -25,10 +28,8 @@ async def log_in(engine: Door, request: Request) -> RedirectResponse:
             engine.accounts.login, form['username'], form['password'], address(request.scope),
             limiter=request.app.state.login_limiter,
         )  # fmt: skip
-    except TooManyTries as error:
-        return _back('/login', str(error), form['next'])
-    except NotLoggedIn:
-        return _back('/login', '1', form['next'])
+    except NotLoggedIn as error:
+        return _back('/login', error, form['next'])
     return _welcome(request, token, form['next'])
 
 
@@ -48,7 +49,7 @@ async def set_up(engine: Door, request: Request) -> RedirectResponse:
     except Conflict:
         return RedirectResponse('/login', 303)
     except PlumbusError as error:
-        return _back('/setup', str(error), form['next'])
+        return _back('/setup', error, form['next'])
     return _welcome(request, token, form['next'])
 
 
@@ -82,6 +83,15 @@ def _welcome(request: Request, token: str, wanted: str) -> RedirectResponse:
     return answer
 
 
-def _back(page: str, error: str, wanted: str) -> RedirectResponse:
+def refusal(error: PlumbusError) -> str:
+    """Given why somebody was not let in, return its code: 1 (a wrong password or code), wait-SECONDS, password, or failed."""
+    if isinstance(error, TooManyTries):
+        return f'wait-{error.seconds}'
+    if isinstance(error, NotLoggedIn):
+        return '1'
+    return 'password' if isinstance(error, InvalidInput) else 'failed'
+
+
+def _back(page: str, error: PlumbusError, wanted: str) -> RedirectResponse:
     following = f'&next={quote(wanted)}' if local_path(wanted) == wanted != '/' else ''
-    return RedirectResponse(f'{page}?error={quote(error)}{following}', 303)
+    return RedirectResponse(f'{page}?error={refusal(error)}{following}', 303)

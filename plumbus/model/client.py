@@ -11,7 +11,8 @@ AuthMethod = Literal['key', 'password']
 
 
 class ClientFields(BaseModel):
-    """What a user sets on a client. `password` and `private_key` go into the vault and never come out."""
+    """What a user sets on a client. `password` and `private_key` go into the vault and never come out; left out or null, the
+    stored ones stay, unless `forget_secrets` lets go of both first."""
 
     name: Name
     host: Host
@@ -20,6 +21,7 @@ class ClientFields(BaseModel):
     auth_method: AuthMethod = 'key'
     password: Secret | None = None
     private_key: Secret | None = None
+    forget_secrets: bool = False
     key_path: AbsolutePath | None = None
     use_sudo: bool = False
     jump_client_id: int | None = None

@@ -19,6 +19,7 @@ from plumbus.transfer.listing import list_folder
 from plumbus.transfer.ssh import session
 
 SECRETS = ('password', 'private_key')
+NOT_STORED = {*SECRETS, 'forget_secrets'}
 
 
 class Clients:
@@ -52,7 +53,7 @@ class Clients:
     def create(self, fields: Mapping[str, Any]) -> Client:
         """Given what a user entered, store a client and return it. Raise InvalidInput naming what is wrong."""
         entered = self._checked(fields, None)
-        client = self._clients.add(Client(**entered.model_dump(exclude={*SECRETS})))
+        client = self._clients.add(Client(**entered.model_dump(exclude=NOT_STORED)))
         client = self._keep_secrets(client.id, entered)
         self._tell(client.id, 'created')
         return client
@@ -61,7 +62,7 @@ class Clients:
         """Given some fields, change them and return the client. Raise InvalidInput, or Conflict if `revision` is old."""
         known = self._clients.get(client_id)
         entered = self._checked({**known.model_dump(), **fields}, known)
-        changes = entered.model_dump(exclude={*SECRETS})
+        changes = entered.model_dump(exclude=NOT_STORED)
         self._clients.edit(client_id, changes, revision_of(fields))
         if (known.host, known.port) != (entered.host, entered.port):
             self._targets.keys.forget(alias_of(client_id))
@@ -109,7 +110,7 @@ class Clients:
     def try_fields(self, fields: Mapping[str, Any]) -> ConnectionTest:
         """Given what a user is entering, connect without storing anything. Raise InvalidInput naming what is wrong."""
         entered = self._checked(fields, None)
-        client = Client(**entered.model_dump(exclude={*SECRETS}))
+        client = Client(**entered.model_dump(exclude=NOT_STORED))
         target = self._targets.of(client, password=entered.password, private_key=entered.private_key)
         try:
             return passed_test(probe(target, self._targets.keys))
@@ -168,7 +169,8 @@ class Clients:
 
     def _checked(self, fields: Mapping[str, Any], known: Client | None) -> ClientFields:
         entered = checked(ClientFields, fields)
-        if entered.auth_method == 'password' and not entered.password and not (known and known.has_password):
+        kept = bool(known and known.has_password and not entered.forget_secrets)
+        if entered.auth_method == 'password' and not entered.password and not kept:
             raise InvalidInput({'password': 'is needed to log in with a password'})
         if entered.jump_client_id is not None:
             if not self._clients.exists(entered.jump_client_id):
@@ -179,6 +181,8 @@ class Clients:
 
     def _keep_secrets(self, client_id: int, entered: ClientFields) -> Client:
         owner = owner_of(client_id)
+        if entered.forget_secrets:
+            self._vault.forget(owner)
         for name in SECRETS:
             secret = getattr(entered, name)
             if secret:

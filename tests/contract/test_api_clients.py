@@ -54,6 +54,21 @@ async def test_secrets_go_in_and_never_come_out(api: AsyncClient, client_id: int
     assert answers[2].json()['has_private_key'] is True
 
 
+async def test_it_forgets_stored_secrets_only_when_told_so(api: AsyncClient, client_id: int) -> None:
+    path = f'/api/clients/{client_id}'
+    secrets = {'auth_method': 'password', 'password': 'dinglebop-1', 'private_key': 'PRIVATE KEY dinglebop-2'}
+    await api.put(path, json=secrets)
+    kept = (await api.put(path, json={'password': None, 'private_key': None, 'name': 'Pi'})).json()
+    assert (kept['has_password'], kept['has_private_key']) == (True, True)
+    told = assert_problem(await api.put(path, json={'forget_secrets': True}), 422)
+    assert list(told['fields']) == ['password']
+    gone = (await api.put(path, json={'forget_secrets': True, 'auth_method': 'key'})).json()
+    assert (gone['has_password'], gone['has_private_key']) == (False, False)
+    replaced = (await api.put(path, json={'forget_secrets': True, **secrets, 'private_key': None})).json()
+    assert (replaced['has_password'], replaced['has_private_key']) == (True, False)
+    assert 'forget_secrets' not in replaced
+
+
 async def test_it_changes_any_subset_of_the_fields(api: AsyncClient, client_id: int) -> None:
     answer = await api.put(f'/api/clients/{client_id}', json={'port': 2222, 'use_sudo': True})
     assert answer.status_code == 200

@@ -25,6 +25,7 @@ from plumbus.model import (
     Trigger,
     checked,
 )  # fmt: skip
+from plumbus.scheduling import timing
 from tests.support import page_data
 
 FINGERPRINT = 'SHA256:' + 'Zk3x9QdJ0vLr7bNf2TgWq8YcUu5MhE1sPoKa6iRXy4D'
@@ -35,6 +36,7 @@ FOLDERS = {
     '/etc': ['nginx', 'fstab', 'hostname'],
     '/var': ['lib', 'log', 'www'],
 }
+NOT_STORED = {'password', 'private_key', 'forget_secrets'}
 FILES = {'swapfile', 'notes.txt', 'fstab', 'hostname'}
 
 
@@ -126,9 +128,12 @@ class Clients:
         return client
 
     def create(self, fields: dict[str, Any]) -> Client:
-        good = checked(ClientFields, fields).model_dump(exclude={'password', 'private_key'})
-        client = Client(id=max([c.id for c in self.all()], default=0) + 1, **good)
+        good = checked(ClientFields, fields)
+        client = Client(
+            id=max([c.id for c in self.all()], default=0) + 1, **good.model_dump(exclude=NOT_STORED)
+        )
         self._engine.client_list.append(client)
+        self._keep_secrets(client, good)
         self._engine.tell('client', client.id, 'created')
         return client
 
@@ -138,13 +143,17 @@ class Clients:
             raise Conflict(
                 'Someone changed this client meanwhile.', 'Reload the page and make your change again.'
             )
-        merged = checked(ClientFields, {**client.model_dump(), **fields}).model_dump(
-            exclude={'password', 'private_key'}
-        )
-        for name, value in merged.items():
+        merged = checked(ClientFields, {**client.model_dump(), **fields})
+        for name, value in merged.model_dump(exclude=NOT_STORED).items():
             setattr(client, name, value)
+        self._keep_secrets(client, merged)
         client.revision += 1
-        return client
+        return client.model_copy()
+
+    def _keep_secrets(self, client: Client, entered: ClientFields) -> None:
+        kept = not entered.forget_secrets
+        client.has_password = bool(entered.password) or (kept and client.has_password)
+        client.has_private_key = bool(entered.private_key) or (kept and client.has_private_key)
 
     def delete(self, number: int, cascade: bool = False, delete_data: bool = False) -> None:
         client = self._stored(number)
@@ -240,10 +249,12 @@ class Jobs:
         return self._engine.backups.page(job_id=number, limit=limit, offset=offset)
 
     def preview_schedule(self, schedule: str, timezone: str | None = None) -> SimpleNamespace:
-        if len(schedule.split()) != 5:
-            raise InvalidInput({'schedule': 'needs five parts, like 0 2 * * *'})
-        start = page_data.now().replace(hour=2, minute=0, second=0, microsecond=0)
-        return SimpleNamespace(text=f'At {schedule}', next=[start + timedelta(days=1 + i) for i in range(5)])
+        timing.check(schedule, timezone)
+        zone = ZoneInfo(timezone) if timezone else self._engine.settings.zone
+        times = timing.next_runs(schedule, zone, page_data.now(), 5)
+        return SimpleNamespace(
+            text=timing.in_words(schedule), next=[moment.astimezone(zone) for moment in times]
+        )
 
 
 class Backups:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from nicegui import ui
 from nicegui.testing import User
 
 from plumbus.errors import ClientError
@@ -131,3 +132,83 @@ async def test_it_says_when_somebody_else_was_faster(user: User, engine: PageEng
     user.find('Save').click()
     await user.should_see('Someone changed this client meanwhile.', retries=10)
     assert engine.clients.get(3).name == 'theirs'
+
+
+async def test_it_makes_no_second_client_when_something_fails_after_the_first_was_saved(
+    user: User, engine: PageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = list[str]()
+
+    def refuse_once(number: int, password: str) -> None:
+        tries.append(password)
+        if len(tries) == 1:
+            raise REFUSED
+
+    monkeypatch.setattr(engine.clients, 'install_key', refuse_once)
+    before = len(engine.client_list)
+    await fill(user, Address='192.168.30.99', Name='attic', Login_name='pi')
+    field(user, 'How to log in').value = 'install'
+    field(user, 'Password of that login').value = 'wrong'
+    user.find('Test the connection').click()
+    await user.should_see('Trust and save', retries=10)
+    user.find('Trust and save').click()
+    await user.should_see(REFUSED.message, retries=10)
+    assert len(engine.client_list) == before + 1
+    user.find(kind=ui.button, content='Back').click()
+    await user.should_see('Test the connection', retries=10)
+    field(user, 'Name').value = 'attic-pi'
+    field(user, 'Password of that login').value = 'right'
+    user.find('Test the connection').click()
+    await user.should_see('Trust and save', retries=10)
+    user.find('Trust and save').click()
+    await user.should_see('attic-pi is saved', retries=10)
+    assert tries == ['wrong', 'right']
+    assert [client.name for client in engine.client_list[before:]] == ['attic-pi']
+    assert not engine.client_list[-1].has_password
+
+
+async def test_it_goes_back_to_its_own_key(user: User, engine: PageEngine) -> None:
+    engine.client_list[2].has_private_key = True
+    await user.open('/clients/3/edit')
+    assert field(user, 'How to log in').value == 'private_key'
+    user.find('Save').click()
+    await until(lambda: engine.clients.get(3).revision == 2)
+    assert engine.clients.get(3).has_private_key
+    await user.open('/clients/3/edit')
+    field(user, 'How to log in').value = 'key'
+    user.find('Save').click()
+    await until(lambda: not engine.clients.get(3).has_private_key)
+
+
+async def test_it_lets_go_of_a_password_when_a_key_takes_its_place(user: User, engine: PageEngine) -> None:
+    client = engine.client_list[2]
+    client.has_password, client.auth_method = True, 'password'
+    await user.open('/clients/3/edit')
+    field(user, 'How to log in').value = 'private_key'
+    user.find('Save').click()
+    await until(lambda: field(user, 'Private key').error == 'Is needed for this login.')
+    field(user, 'Private key').value = 'the text of a key'
+    user.find('Save').click()
+    await until(lambda: engine.clients.get(3).has_private_key)
+    assert not engine.clients.get(3).has_password
+
+
+async def test_it_saves_again_after_installing_the_key_failed(
+    user: User, engine: PageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = engine.client_list[2]
+    client.has_password, client.auth_method = True, 'password'
+
+    def refuse(number: int, password: str) -> None:
+        raise REFUSED
+
+    monkeypatch.setattr(engine.clients, 'install_key', refuse)
+    await user.open('/clients/3/edit')
+    field(user, 'How to log in').value = 'install'
+    field(user, 'Password of that login').value = 'juice'
+    user.find('Save').click()
+    await user.should_see(REFUSED.message, retries=10)
+    stored = engine.clients.get(3)
+    assert (stored.auth_method, stored.has_password, stored.revision) == ('password', True, 2)
+    user.find('Save').click()
+    await until(lambda: engine.clients.get(3).revision == 3)

@@ -87,16 +87,16 @@ async def test_it_takes_a_path_by_hand(user: User) -> None:
 
 async def test_it_tells_the_schedule_while_one_chooses(user: User) -> None:
     await user.open('/jobs/new?client=3')
-    await user.should_see('At 0 2 * * *', retries=10)
+    await user.should_see('Every day at 02:00', retries=10)
     user.find('Weekly').click()
-    await user.should_see('At 0 2 * * 1', retries=10)
+    await user.should_see('Every Monday at 02:00', retries=10)
     user.find('Fr').click()
-    await user.should_see('At 0 2 * * 1,5', retries=10)
+    await user.should_see('Every Monday and Friday at 02:00', retries=10)
     field(user, 'Time of day').value = '23:45'
-    await user.should_see('At 45 23 * * 1,5', retries=10)
+    await user.should_see('Every Monday and Friday at 23:45', retries=10)
     user.find('Custom').click()
     field(user, 'Cron expression').value = 'fleeb'
-    await user.should_see('Needs five parts', retries=10)
+    await user.should_see('Must have five fields', retries=10)
     user.find('Manual').click()
     await user.should_see('Runs only when you press', retries=10)
 

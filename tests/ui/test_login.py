@@ -24,9 +24,27 @@ async def test_it_says_when_the_login_is_wrong(user: User) -> None:
     await user.should_see('set-password')
 
 
-async def test_it_says_what_the_server_says(user: User) -> None:
-    await user.open('/login?error=Too many tries. Wait 8 seconds.')
-    await user.should_see('Wait 8 seconds')
+async def test_it_says_how_long_to_wait(user: User) -> None:
+    await user.open('/login?error=wait-8')
+    await user.should_see('Try again in 8 seconds.')
+
+
+async def test_it_shows_no_text_from_the_address(user: User, engine: PageEngine) -> None:
+    for page in ('/login', '/setup'):
+        engine.accounts.users = page == '/login'
+        for text in ('Call 555 to unlock', 'wait-٣', 'wait-999999', 'wait-<b>'):
+            await user.open(f'{page}?error={text}')
+            await user.should_see('That did not work.')
+            await user.should_not_see('555')
+            await user.should_not_see('999999')
+
+
+async def test_it_says_what_is_wrong_at_the_first_start(user: User, engine: PageEngine) -> None:
+    engine.accounts.users = False
+    await user.open('/setup?error=1')
+    await user.should_see('The code is wrong.')
+    await user.open('/setup?error=password')
+    await user.should_see('at least 8 characters.')
 
 
 async def test_it_never_leads_elsewhere_after_the_login(user: User) -> None:
