@@ -84,7 +84,7 @@ class JobEditor:
             self._schedule.timezone = job.timezone
         with card('Keep', classes='stack near'):
             self._retention = RetentionEditor(job.retention)
-        caption = 'bandwidth, time limit, retries, commands, time zone'
+        caption = 'bandwidth, time limit, retries, warnings, commands, time zone'
         with ui.expansion('Advanced', caption=caption).classes('card fold'), box('stack'):
             self._draw_advanced()
 
@@ -103,6 +103,13 @@ class JobEditor:
             )
             form.number('retries', 'Retries', job.retries, hint='after a broken connection', high=100)
             form.number('retry_delay_s', 'Pause before a retry, seconds', job.retry_delay_s, high=86_400)
+            form.number(
+                'shrink_warning_percent',
+                'Warn when the source shrank by more than … percent',
+                job.shrink_warning_percent,
+                hint='0: never. A disk that is not mounted there looks like this',
+                high=100,
+            )
         form.switch('enabled', 'The job is on', job.enabled)
         form.switch('catch_up', 'Catch up a run that was missed while PLUMBUS was off', job.catch_up)
         form.switch('compress', 'Compress on the way (slow lines only)', job.compress)
