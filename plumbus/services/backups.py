@@ -1,15 +1,17 @@
 """What a user can do with backups besides watching them: note, pin, delete, look inside."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
+from plumbus.backup.archives import Format
+from plumbus.backup.download import Download, download_archive, download_file, is_folder
 from plumbus.backup.explore import FileList, list_files
-from plumbus.backup.snapshots import Snapshots
+from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.errors import Conflict, NotFound, StoreError
 from plumbus.events import Changed
 from plumbus.model import Backup, checked
@@ -80,5 +82,29 @@ class Backups(Runs[Backup]):
         search: str = '',
     ) -> FileList:
         """Given a folder in a backup, return a page of what it holds (see list_files). Raise NotFound."""
-        snapshot = self.snapshots.at(self.records.get(backup_id).backup_path)
-        return list_files(snapshot, path, limit=limit, offset=offset, recursive=recursive, search=search)
+        return list_files(
+            self.snapshot(backup_id), path, limit=limit, offset=offset, recursive=recursive, search=search
+        )
+
+    def download(
+        self,
+        backup_id: int,
+        paths: Sequence[str],
+        form: Format | None = None,
+        *,
+        wanted: str = '',
+        condition: str = '',
+    ) -> Download:
+        """Given paths in a backup, return them as an archive; without a format a single plain file as it is, else a zip.
+
+        `wanted` and `condition` are the headers Range and If-Range. Raise NotFound, RangeNotSatisfiable. Whoever gets it
+        must read its chunks to the end or close them.
+        """
+        snapshot = self.snapshot(backup_id)
+        if form is None and len(paths) == 1 and not is_folder(snapshot, paths[0]):
+            return download_file(snapshot, paths[0], wanted, condition)
+        return download_archive(snapshot, paths, form or 'zip', f'backup-{backup_id}')
+
+    def snapshot(self, backup_id: int) -> Snapshot:
+        """Given a backup, return its snapshot. Raise NotFound if there is no such backup, or nothing of it on disk."""
+        return self.snapshots.at(self.records.get(backup_id).backup_path)

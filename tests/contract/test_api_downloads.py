@@ -1,0 +1,119 @@
+"""Downloads over the API: what a browser and a script get, and what nobody gets."""
+
+import io
+import os
+import tarfile
+import zipfile
+
+import pytest
+from httpx import AsyncClient
+
+from tests.contract.test_api_access import assert_problem
+from tests.support.fake_engine import ScriptedEngine
+
+FOLDER = 'backups/pi-1/home-1/2026-11-23T020000Z'
+
+
+@pytest.fixture
+async def address(api: AsyncClient, engine: ScriptedEngine, backup_id: int) -> str:
+    """Where the downloads of a backup are that has a small snapshot."""
+    tree = engine.settings.data_dir / FOLDER / 'tree'
+    (tree / 'home' / 'pi').mkdir(parents=True)
+    (tree / 'home' / 'pi' / 'notes ☃.txt').write_text('0123456789')
+    (tree / 'home' / 'pi' / 'caf\udce9').write_text('latin')
+    (tree / 'home' / 'empty').touch()
+    (tree / 'home' / 'shadow').symlink_to('/etc/shadow')
+    (tree / 'home' / 'etc').symlink_to('/etc')
+    os.mkfifo(tree / 'home' / 'fifo')
+    engine.backups.records.set(backup_id, backup_path=FOLDER)
+    return f'/api/backups/{backup_id}/download'
+
+
+async def test_a_plain_file_comes_as_it_is(api: AsyncClient, address: str) -> None:
+    answer = await api.get(address, params={'path': '/home/pi/notes ☃.txt'})
+    assert (answer.status_code, answer.text) == (200, '0123456789')
+    assert answer.headers['content-length'] == '10'
+    assert answer.headers['content-type'] == 'application/octet-stream'
+    assert answer.headers['content-encoding'] == 'identity'
+    assert answer.headers['x-content-type-options'] == 'nosniff'
+    assert answer.headers['content-disposition'] == (
+        'attachment; filename="notes _.txt"; filename*=UTF-8\'\'notes%20%E2%98%83.txt'
+    )
+
+
+async def test_a_path_of_other_bytes_is_understood(api: AsyncClient, address: str) -> None:
+    answer = await api.get(address, params={'path': '/home/pi/caf\\#351'})
+    assert (answer.status_code, answer.text) == (200, 'latin')
+
+
+async def test_an_empty_file_is_empty(api: AsyncClient, address: str) -> None:
+    answer = await api.get(address, params={'path': '/home/empty'})
+    assert (answer.status_code, answer.content, answer.headers['content-length']) == (200, b'', '0')
+
+
+async def test_a_download_is_continued(api: AsyncClient, address: str) -> None:
+    params = {'path': '/home/pi/notes ☃.txt'}
+    tag = (await api.get(address, params=params)).headers['etag']
+    answer = await api.get(address, params=params, headers={'Range': 'bytes=4-', 'If-Range': tag})
+    assert (answer.status_code, answer.text) == (206, '456789')
+    assert (answer.headers['content-range'], answer.headers['content-length']) == ('bytes 4-9/10', '6')
+    refused = await api.get(address, params=params, headers={'Range': 'bytes=10-'})
+    assert_problem(refused, 416)
+    assert refused.headers['content-range'] == 'bytes */10'
+
+
+@pytest.mark.parametrize('form', [None, 'zip'])
+async def test_folders_come_as_zip(api: AsyncClient, address: str, form: str | None) -> None:
+    params = {'path': '/home/pi'} | ({'format': form} if form else {})
+    answer = await api.get(address, params=params)
+    assert (answer.status_code, answer.headers['content-type']) == (200, 'application/zip')
+    assert 'filename="pi.zip"' in answer.headers['content-disposition']
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as made:
+        assert made.testzip() is None
+        assert made.read('pi/notes ☃.txt') == b'0123456789'
+
+
+@pytest.mark.parametrize(('form', 'mode'), [('tar', 'r:'), ('tar.gz', 'r:gz')])
+async def test_several_paths_come_together(api: AsyncClient, address: str, form: str, mode: str) -> None:
+    answer = await api.get(address, params={'path': ['/home/pi', '/home/shadow'], 'format': form})
+    with tarfile.open(fileobj=io.BytesIO(answer.content), mode=mode) as made:  # type: ignore[call-overload]
+        assert {'pi', 'pi/notes ☃.txt', 'shadow'} <= set(made.getnames())
+        assert made.getmember('shadow').linkname == '/etc/shadow'
+    assert f'.{form}"' in answer.headers['content-disposition']
+
+
+async def test_without_a_path_it_is_the_whole_snapshot(api: AsyncClient, address: str) -> None:
+    answer = await api.get(f'{address}?format=tar')
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as made:
+        assert {'home', 'home/pi', 'home/fifo'} <= set(made.getnames())
+
+
+@pytest.mark.parametrize(
+    'query',
+    [
+        'path=../../../../etc/shadow', 'path=%2e%2e/%2e%2e/etc/shadow', 'path=%252e%252e/etc/shadow', 'path=/etc/shadow', 'path=/home/../etc/shadow',
+        'path=/home/shadow', 'path=/home/etc/shadow', 'path=/home/etc/shadow&format=tar', 'path=/home%00', 'path=/home/pi%00x', 'path=/home/fifo',
+        'path=/nothing', 'path=/home/pi&path=/home/pi/../../x', 'path=/home/pi&path=/nothing&format=tar', 'path=/%5c%23056%5c%23056/etc/shadow',
+        'path=/home/empty/', 'path=/home/empty/x',
+    ],
+)  # fmt: skip
+async def test_no_path_leaves_the_snapshot(api: AsyncClient, address: str, query: str) -> None:
+    answer = await api.get(f'{address}?{query}')
+    if query == 'path=/home/empty/':
+        assert answer.status_code == 200  # a slash at the end changes nothing
+    else:
+        assert_problem(answer, 404)
+
+
+async def test_an_unknown_format_is_named(api: AsyncClient, address: str) -> None:
+    problem = assert_problem(await api.get(f'{address}?path=/home&format=rar'), 422)
+    assert list(problem['fields']) == ['format']
+
+
+async def test_a_backup_without_a_snapshot_has_no_downloads(api: AsyncClient, backup_id: int) -> None:
+    assert_problem(await api.get(f'/api/backups/{backup_id}/download?path=/'), 404)
+    assert_problem(await api.get('/api/backups/99/download?path=/'), 404)
+
+
+async def test_nobody_downloads_without_a_login(stranger: AsyncClient) -> None:
+    assert_problem(await stranger.get('/api/backups/1/download?path=/'), 401)
