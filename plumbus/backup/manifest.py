@@ -43,6 +43,10 @@ class Entry(NamedTuple):
     born: int = 0
 
 
+# What was written before the last fields came to be can still be read.
+ENTRY_LENGTHS = range(len(Entry._fields) - len(Entry._field_defaults), len(Entry._fields) + 1)
+
+
 class ManifestWriter:
     """Use it with `with`: only when the block ends well is the file closed by its last record."""
 
@@ -89,7 +93,7 @@ def read_manifest(path: Path) -> Iterator[Entry]:
             whole = record.get('entries') == count
             if not whole and record.get('format') != FORMAT:
                 break
-        elif isinstance(record, list) and len(record) == len(Entry._fields):
+        elif isinstance(record, list) and len(record) in ENTRY_LENGTHS:
             whole = False
             yield Entry(*record)
             count += 1

@@ -191,6 +191,8 @@ class Reading:
             self.warnings.append(sentence)
 
     def _take_place(self, told: list[Any]) -> None:
+        if not self.snapshot.tree.is_dir():
+            raise failed('snapshot_gone')
         path, self.bytes_read, self.files = told
         self.reporter.moved(
             total_bytes=self.bytes_read, files=self.files, current=_shown(bytes.fromhex(path))

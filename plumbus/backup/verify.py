@@ -107,9 +107,8 @@ class Comparison:
         if kind != entry.kind:
             self._gone.add(path)
             return Finding(path=path, what=f'is {CALLED[kind]} instead of {CALLED[entry.kind]}')
-        wrong = [*self._wrong_attributes(entry, status)]
         try:
-            wrong += self._wrong_content(path, entry, status)
+            wrong = [*self._wrong_content(path, entry, status), *self._wrong_attributes(entry, status)]
         except OSError as error:
             return self._refused(path, error, _inode(status))
         if not wrong:

@@ -49,7 +49,8 @@ def compare(tree: Tree, manifest: Path, *, owners: bool) -> None:
 
     comparison = Comparison(tree, manifest, owners=owners, moved=moved)
     for finding in comparison.findings():
-        tell(found=(finding.path.hex(), finding.what, finding.inode, finding.damaged))
+        inode = finding.inode and tuple(finding.inode)
+        tell(found=(finding.path.hex(), finding.what, inode, finding.damaged))
     tell(at=_place(comparison))
 
 
