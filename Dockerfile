@@ -29,7 +29,9 @@ ENV PATH=/opt/plumbus/venv/bin:$PATH \
     PLUMBUS_HOST=0.0.0.0 \
     PLUMBUS_PORT=5000 \
     PLUMBUS_DATA_DIR=/data
-# Runs as root: only so do snapshots keep the owners that the files have on their machines.
+# Runs as root, so that snapshots keep the owners that the files have on their machines. As its user plumbus (1000) they are
+# kept in extended attributes instead (docs/recovery.md). ssh works for no user without a name.
+RUN useradd --uid 1000 --home-dir /data --no-create-home plumbus
 VOLUME /data
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \

@@ -110,6 +110,8 @@ CONNECTION = [
     _cause('attributes_unsupported', r'(?:ACLs|extended attributes) are not supported on this',
            'One of both ends cannot keep ACLs or extended attributes.', 'Test the connection again, so that it is noticed.'),
     # our own side
+    _cause('server_user', '^No user exists for uid', 'The user that PLUMBUS runs as has no name on the PLUMBUS server, so ssh refuses to work.',
+           'Give it one there, in /etc/passwd; in the container run as root or as its user plumbus (uid 1000).'),
     _cause('ssh_missing', r'Failed to exec', 'ssh is missing on the PLUMBUS server.', 'Install it there: apt install openssh-client'),
     _cause('untrusted_link', 'symlink owned by an untrusted user', 'The data folder lies behind a symbolic link that somebody else owns.',
            'Set PLUMBUS_DATA_DIR to its real path.'),

@@ -129,6 +129,7 @@ rsync error: protocol incompatibility (code 2) at compat.c(625) [Receiver=3.5.0]
 rsync: on remote machine: --mkpath: unknown option
 rsync error: syntax or usage error (code 1) at main.c(1886) [server=3.1.3]""", 'rsync_old'),
     (4, b'ACLs are not supported on this server\nrsync error: requested action not supported (code 4)', 'attributes_unsupported'),
+    (255, b'No user exists for uid 4242\n' + CLOSED, 'server_user'),
     (14, b"""\
 rsync: [Receiver] Failed to exec ssh: No such file or directory (2)
 rsync error: error in IPC code (code 14) at pipe.c(85) [Receiver=3.5.0]""", 'ssh_missing'),
