@@ -1,4 +1,4 @@
-"""Starts PLUMBUS: reads the settings, builds the engine, puts API and pages on one port. Wiring only."""
+"""Starts PLUMBUS: reads the settings, builds the engine, puts API and pages on one port; or does a command. Wiring only."""
 
 import argparse
 import asyncio
@@ -21,6 +21,7 @@ import pages
 from plumbus import __version__
 from plumbus.api.application import create_api
 from plumbus.api.security import Gate, Guard
+from plumbus.commands.arguments import read_arguments
 from plumbus.config import Settings
 from plumbus.engine import Engine
 from plumbus.errors import PlumbusError
@@ -37,8 +38,10 @@ log = logging.getLogger('plumbus')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Given the command line, serve until told to stop. Return the exit code."""
+    """Given the command line, serve until told to stop, or do what a command says. Return the exit code."""
     options = read_arguments(arguments)
+    if options.run:
+        return int(options.run.carry_out(partial(read_settings, options), options))
     try:
         settings = read_settings(options)
         set_up_logging(settings.data_dir)
@@ -52,20 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     serve(settings.host, port, native=options.native)
     return 0
-
-
-def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Given the command line, return what it asks for. Exit with a usage line if it is wrong."""
-    parser = argparse.ArgumentParser(prog='main.py', description='PLUMBUS backs up Linux machines over SSH.')
-    parser.add_argument('command', nargs='?', choices=['serve'], default='serve', help='serve web UI and API')
-    parser.add_argument('--host', help='listen address (PLUMBUS_HOST)')
-    parser.add_argument('--port', type=int, help='listen port, 0 for any free one (PLUMBUS_PORT)')
-    parser.add_argument('--data-dir', type=Path, help='where everything is kept (PLUMBUS_DATA_DIR)')
-    parser.add_argument(
-        '--native', action='store_true', help='a desktop window on this machine, without login'
-    )
-    parser.add_argument('--version', action='version', version=f'PLUMBUS {__version__}')
-    return parser.parse_args(arguments)
 
 
 def read_settings(options: argparse.Namespace) -> Settings:

@@ -65,6 +65,21 @@ class Vault:
             for found in self._find(owner, name):
                 self._secrets.remove(found.id)
 
+    def unreadable(self) -> list[tuple[str, str]]:
+        """Return owner and name of each secret that was kept with another key."""
+        return [(one.owner, one.name) for one in self._secrets.all() if not self._opens(one)]
+
+    def count(self) -> int:
+        """Return how many secrets are kept."""
+        return self._secrets.count()
+
+    def _opens(self, kept: StoredSecret) -> bool:
+        try:
+            self._cipher.decrypt(kept.token)
+        except InvalidToken:
+            return False
+        return True
+
     def _find(self, owner: str, name: str | None) -> list[StoredSecret]:
         page = self._secrets.select(
             lambda document: document.get('owner') == owner and name in {None, document.get('name')},

@@ -17,7 +17,7 @@ LAYERS = (
     {'plumbus.scheduling', 'plumbus.notify'},
     {'plumbus.services'},
     {'plumbus.engine'},
-    {'plumbus.api', 'pages'},
+    {'plumbus.api', 'plumbus.commands', 'pages'},
     {'main'},
 )
 # What every room may import, and what imports nothing but its like.

@@ -37,6 +37,15 @@ def test_it_has_nothing_under_other_names(vault: Vault) -> None:
         assert not vault.has(owner, name)
 
 
+def test_it_knows_what_was_kept_with_another_key(vault: Vault, database: Database) -> None:
+    vault.put('client:3', 'password', SECRET)
+    assert (vault.count(), vault.unreadable()) == (1, [])
+    other = Vault(database, Fernet.generate_key().decode())
+    other.put('client:4', 'private_key', SECRET)
+    assert vault.unreadable() == [('client:4', 'private_key')]
+    assert other.unreadable() == [('client:3', 'password')]
+
+
 def test_it_replaces_a_secret(vault: Vault, database: Database) -> None:
     vault.put('client:3', 'password', 'old')
     vault.put('client:3', 'password', 'new')

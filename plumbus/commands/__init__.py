@@ -1,0 +1,1 @@
+"""The commands of `python main.py` beside `serve`: one module a command."""
