@@ -315,3 +315,49 @@ def test_it_shows_what_waits_and_what_runs_at_one_moment(make: Callable[..., Run
     assert sorted(ids(queue.tickets())) == [1, 2]
     queue.cancel('backup', 2, 'cancelled')
     assert ids(queue.tickets()) == [1]
+
+
+def verify(run_id: int, key: str = 'verify', priority: Priority = Priority.VERIFY) -> Ticket:
+    return Ticket(kind='verify', run_id=run_id, key=key, priority=priority)
+
+
+def test_a_verification_takes_no_place_from_the_others(make: Callable[..., RunQueue], work: Work) -> None:
+    queue = make(workers=1)
+    queue.submit(verify(1))
+    queue.submit(verify(2, key='verify:night', priority=Priority.SPARE_TIME))
+    until(lambda: sorted(work.started) == [1, 2])
+    queue.submit(backup(3))
+    until(lambda: sorted(work.started) == [1, 2, 3])
+    queue.submit(backup(4))
+    queue.submit(verify(5))
+    assert ids(queue.queued()) == [4, 5]
+
+
+def test_a_verification_begins_only_while_no_other_run_waits(
+    make: Callable[..., RunQueue], work: Work
+) -> None:
+    queue = make(workers=1)
+    for run_id in (1, 2, 3):
+        queue.submit(backup(run_id))
+    queue.submit(verify(4))
+    until(lambda: work.started == [1])
+    assert ids(queue.queued()) == [2, 3, 4]
+    queue.cancel('backup', 2, 'cancelled')
+    assert work.started == [1]
+    queue.cancel('backup', 3, 'cancelled')
+    until(lambda: work.started == [1, 4])
+
+
+def test_a_verification_that_was_asked_for_goes_before_those_of_the_night(
+    make: Callable[..., RunQueue], work: Work
+) -> None:
+    queue = make(start=False)
+    for run_id in (1, 2):
+        queue.submit(verify(run_id, key='verify:night', priority=Priority.SPARE_TIME))
+    for run_id in (3, 4):
+        queue.submit(verify(run_id))
+    assert ids(queue.queued()) == [3, 4, 1, 2]
+    queue.start()
+    until(lambda: sorted(work.started) == [1, 3])
+    work.release()
+    until(lambda: len(work.ended) == 4)
