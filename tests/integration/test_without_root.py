@@ -344,6 +344,20 @@ def test_it_gives_nobody_rights_that_a_user_of_the_client_made_up(
     assert back_up(api, job)['changed_files'] == 0
 
 
+def test_its_snapshots_are_restored_and_moved_by_hand(
+    served: Unprivileged, api: httpx.Client, sshd: Sshd, zoo: Path, tmp_path: Path
+) -> None:
+    """With the commands of docs/recovery.md."""
+    snapshot = snapshot_of(served, back_up(api, add_job(api, sshd, zoo)))
+    moved = tmp_path / 'moved'
+    subprocess.run(['rsync', '-aHAXX', f'{snapshot.path}/', f'{moved}/'], check=True, timeout=60)
+    for number, tree in enumerate((snapshot.tree, moved / 'tree')):
+        target = tmp_path / f'restored-{number}'
+        command = ['rsync', '-aHAX', '--modify-window=-1', '--numeric-ids', '--fake-super', '-M--super']
+        subprocess.run([*command, f'{tree}/{zoo}/', f'{target}/'], check=True, timeout=60)
+        assert differences(zoo, target) == ''
+
+
 def test_it_never_mixes_snapshots_of_root_and_of_another(folder: Path, sshd: Sshd, zoo: Path) -> None:
     home = folder / 'changing'
     home.mkdir()
