@@ -14,6 +14,7 @@ from plumbus.backup.tree import Tree, relative_parts
 from plumbus.errors import InvalidInput, NotFound
 from plumbus.transfer.names import name_text, path_bytes, path_text
 
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999
 KIND_BITS = {'d': stat.S_IFDIR, 'L': stat.S_IFLNK, 'D': stat.S_IFBLK, 'S': stat.S_IFIFO}
 
 
@@ -87,6 +88,16 @@ def tree_path(path: str) -> bytes:
         raise NotFound('There is no such file in the snapshot.') from None
 
 
+def shown_entry(entry: Entry) -> SnapshotFile:
+    """Given an entry of a manifest, return it as it is shown."""
+    return _shown(_facts(entry))
+
+
+def moment(seconds: float) -> datetime:
+    """Given seconds UTC, return that time, or the nearest one that has a date: a client may say anything."""
+    return datetime.fromtimestamp(min(max(seconds, FIRST_SECOND), LAST_SECOND), UTC)
+
+
 def _children(tree: Tree, folder: bytes) -> Iterator[Facts]:
     for name, status in tree.entries(folder):
         path = b'/'.join([folder, name]) if folder else name
@@ -125,7 +136,7 @@ def _shown(facts: Facts) -> SnapshotFile:
         name=name_text(_name(facts.path)),
         path=path_text(b'/' + facts.path),
         size=0 if is_dir else facts.size,
-        modified=datetime.fromtimestamp(facts.mtime, UTC),
+        modified=moment(facts.mtime),
         is_dir=is_dir,
         is_link=stat.S_ISLNK(facts.mode),
         target=None if facts.target is None else name_text(facts.target),

@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from plumbus.backup.archives import Format
+from plumbus.backup.compare import Difference, compare
 from plumbus.backup.download import Download, download_archive, download_file, is_folder
 from plumbus.backup.explore import FileList, list_files
 from plumbus.backup.snapshots import Snapshot, Snapshots
+from plumbus.backup.textdiff import TextDifference, text_difference
 from plumbus.errors import Conflict, NotFound, StoreError
 from plumbus.events import Changed
 from plumbus.model import Backup, checked
@@ -104,6 +106,17 @@ class Backups(Runs[Backup]):
         if form is None and len(paths) == 1 and not is_folder(snapshot, paths[0]):
             return download_file(snapshot, paths[0], wanted, condition)
         return download_archive(snapshot, paths, form or 'zip', f'backup-{backup_id}')
+
+    def diff(
+        self, backup_id: int, against: int, path: str = '/', *, limit: int = 1000, offset: int = 0
+    ) -> Difference:
+        """Return what is other in a backup than in an earlier one (`against`), below a folder. Raise NotFound."""
+        before, after = self.snapshot(against), self.snapshot(backup_id)
+        return compare(before, after, path, limit=limit, offset=offset)
+
+    def text_diff(self, backup_id: int, against: int, path: str) -> TextDifference:
+        """Return line by line what is other in a file of a backup than in the same file of another one. Raise NotFound."""
+        return text_difference(self.snapshot(against), self.snapshot(backup_id), path)
 
     def snapshot(self, backup_id: int) -> Snapshot:
         """Given a backup, return its snapshot. Raise NotFound if there is no such backup, or nothing of it on disk."""

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 from httpx import AsyncClient
 
+from plumbus.backup.manifest import Entry, ManifestWriter
 from tests.contract.test_api_access import assert_problem
 from tests.support.fake_engine import ScriptedEngine
 
@@ -117,3 +118,49 @@ async def test_a_backup_without_a_snapshot_has_no_downloads(api: AsyncClient, ba
 
 async def test_nobody_downloads_without_a_login(stranger: AsyncClient) -> None:
     assert_problem(await stranger.get('/api/backups/1/download?path=/'), 401)
+
+
+@pytest.fixture
+async def twice(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> str:
+    """Where the second of two backups is that have a small snapshot each."""
+    for number, text in enumerate(['one\n', 'two\n'], start=1):
+        backup_id = (await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()['backup_id']
+        path = f'backups/pi-1/home-1/2026-11-2{number}T020000Z'
+        etc = engine.settings.data_dir / path / 'tree' / 'etc'
+        etc.mkdir(parents=True)
+        (etc / 'hosts').write_text(text)
+        (etc / 'shadow').symlink_to('/etc/shadow')
+        with ManifestWriter(etc.parents[1] / 'manifest.msgpack.zst') as manifest:
+            manifest.add(Entry(b'etc', 'd', 0, 1, 0o755, 0, 0))
+            manifest.add(Entry(b'etc/hosts', 'f', 4, number, 0o644, 0, 0, text.encode() * 4, 'xxh128'))
+            manifest.add(Entry(b'etc/only %d' % number, 'f', 4, 1, 0o644, 0, 0))
+        engine.backups.records.set(backup_id, backup_path=path)
+    return f'/api/backups/{backup_id}'
+
+
+async def test_two_backups_are_compared(api: AsyncClient, twice: str) -> None:
+    told = (await api.get(f'{twice}/diff?against=1&path=/etc')).json()
+    assert (told['success'], told['backup_id'], told['against'], told['path']) == (True, 2, 1, '/etc')
+    assert [file['path'] for file in told['added']] == ['/etc/only 2']
+    assert [file['path'] for file in told['removed']] == ['/etc/only 1']
+    assert [(one['path'], one['what']) for one in told['changed']] == [
+        ('/etc/hosts', ['content', 'modified'])
+    ]
+    assert told['summary']['added_bytes'] == 4
+    text = (await api.get(f'{twice}/textdiff?against=1&path=/etc/hosts')).json()
+    assert {'-one', '+two'} <= set(text['diff'].splitlines())
+
+
+@pytest.mark.parametrize('what', ['diff', 'textdiff'])
+@pytest.mark.parametrize(
+    'query',
+    ['against=1&path=/../etc', 'against=1&path=%2e%2e/etc', 'against=1&path=/etc/shadow', 'against=1&path=/etc%00', 'against=9&path=/etc'],
+)  # fmt: skip
+async def test_no_comparison_leaves_the_snapshots(
+    api: AsyncClient, twice: str, what: str, query: str
+) -> None:
+    assert_problem(await api.get(f'{twice}/{what}?{query}'), 404)
+
+
+async def test_a_comparison_needs_another_backup(api: AsyncClient, twice: str) -> None:
+    assert list(assert_problem(await api.get(f'{twice}/diff'), 422)['fields']) == ['against']
