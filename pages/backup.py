@@ -2,27 +2,24 @@
 
 from nicegui import ui
 
+from pages.backup_result import draw_result
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
 from pages.live import Batch, Run
 from pages.missing import friendly, number_in
 from pages.widgets.confirm import confirm
 from pages.widgets.logview import LogView
+from pages.widgets.note import NoteCard
 from pages.widgets.progress import ProgressPanel
 from pages.widgets.snapshot import SnapshotBrowser
 from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, button, button_link, card
+from pages.widgets.verifying import VerifyCard
 from pages.widgets.when import When
-from pages.wording import TRIGGERS, count, duration, plural, size
+from pages.wording import TRIGGERS, plural, size
 from plumbus.engine import Engine
 from plumbus.errors import NotFound
-from plumbus.model import Backup, Progress, Status
-
-ENDINGS = {
-    Status.FAILED: 'It failed, and nobody said why. The log below may tell more.',
-    Status.CANCELLED: 'Somebody cancelled this backup.',
-    Status.INTERRUPTED: 'PLUMBUS was stopped while this backup ran. The next run goes on from there.',
-}
+from plumbus.model import Backup, Progress
 
 
 def register(engine: Engine) -> None:
@@ -38,12 +35,15 @@ def register(engine: Engine) -> None:
 
 
 class BackupPage:
-    """Progress and log move in place; when the state changes, what lies above the log is drawn anew."""
+    """Progress and log move in place; when the record changes, head and result are drawn anew. What one works in stays."""
 
     def __init__(self, view: View, backup: Backup) -> None:
         self._view, self._backup = view, backup
         self._panel: ProgressPanel | None = None
-        self._head, self._body = view.head, box('stack')
+        self._head, self._body, self._lasting = view.head, box('stack'), box('stack')
+        self._lasting.visible = False
+        self._verify: VerifyCard | None = None
+        self._note: NoteCard | None = None
         self._log = LogView('Log', f'/api/backups/{backup.id}/log')
         view.feed.on(self._happened)
         self._draw()
@@ -78,12 +78,26 @@ class BackupPage:
         self._panel = None
         with self._body:
             if self._backup.status.finished:
-                self._draw_result()
+                draw_result(self._backup, self._accept)
             else:
                 with card(classes='stack near').mark('live'):
                     self._panel = ProgressPanel(
                         self._backup.progress or Progress(phase=self._backup.status.value)
                     )
+        if self._backup.status.good:
+            self._draw_lasting()
+
+    def _draw_lasting(self) -> None:
+        if self._verify and self._note:
+            self._verify.show(self._backup)
+            self._note.show(self._backup)
+            return
+        self._lasting.visible = True
+        with self._lasting:
+            self._verify = VerifyCard(self._view, self._backup)
+            self._note = NoteCard(self._view, self._backup)
+            if self._backup.backup_path:
+                SnapshotBrowser(self._view, self._backup.id)
 
     def _draw_head(self) -> None:
         backup = self._backup
@@ -107,17 +121,6 @@ class BackupPage:
             button('Unpin' if backup.pinned else 'Pin', icon='o_push_pin', on_click=self._pin)
         button('Delete', icon='o_delete', on_click=self._delete)
 
-    def _draw_result(self) -> None:
-        backup = self._backup
-        if backup.status.good:
-            _draw_figures(backup)
-        else:
-            _draw_failure(backup)
-        if backup.warnings:
-            _draw_warnings(backup)
-        if backup.status.good and backup.backup_path:
-            SnapshotBrowser(self._view, backup.id)
-
     async def _cancel(self) -> None:
         losses = [
             'This backup leaves no snapshot. What it has fetched so far is kept, and the next run goes on from there.'
@@ -134,6 +137,12 @@ class BackupPage:
             )
             await self._reload()
 
+    async def _accept(self) -> None:
+        with told():
+            await ask(self._view.engine.backups.edit, self._backup.id, {'suspicious': False})
+            praise('This backup counts as a good one from now on.')
+            await self._reload()
+
     async def _delete(self) -> None:
         backup = self._backup
         losses = ['The record of this backup and its log']
@@ -145,41 +154,3 @@ class BackupPage:
             with told():
                 await ask(self._view.engine.backups.delete, backup.id)
                 ui.navigate.to('/backups')
-
-
-def _draw_failure(backup: Backup) -> None:
-    failed = backup.status == Status.FAILED
-    with box(f'card notice {"fa" if failed else ""} stack tight', 'section').props('role=status'):
-        Text('What went wrong' if failed else 'No snapshot', 'sub small', 'h2')
-        Text(backup.error_message or ENDINGS.get(backup.status, ''), 'strong wrap-any', 'p')
-        if backup.duration_s:
-            Text(f'It ended after {duration(backup.duration_s)}.', 'sub', 'p')
-        if failed:
-            with box('actions').style('margin-top:8px'):
-                button_link('Test the connection', f'/clients/{backup.client_id}', icon='o_lan')
-
-
-def _draw_figures(backup: Backup) -> None:
-    changes = f'{count(backup.new_files)} · {count(backup.changed_files)} · {count(backup.deleted_files)}'
-    tiles = (
-        (
-            'Took',
-            duration(backup.duration_s),
-            'pinned, never pruned' if backup.pinned else 'from start to end',
-        ),
-        ('Size', size(backup.size_bytes), 'the whole tree'),
-        ('Fetched', size(backup.transferred_bytes), f'{size(backup.disk_bytes)} more on disk'),
-        ('New · changed · gone', changes, f'of {plural(backup.file_count, "file")}'),
-    )
-    with box('tiles'):
-        for label, figure, note in tiles:
-            with box('card tile'):
-                Text(label, 'sub small', 'div')
-                Text(figure, 'num', 'div')
-                Text(note, 'sub small', 'div')
-
-
-def _draw_warnings(backup: Backup) -> None:
-    with card('Warnings', plural(len(backup.warnings), 'line')), box('warnings divided mono', 'ul'):
-        for warning in backup.warnings:
-            Text(warning, tag='li')

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import groupby
 
-from pages.wording import listed, plural
+from pages.wording import DAMAGED, Look, listed, plural
 from plumbus.model import Backup, Client, JobView, Status
 
 DAYS = 30
@@ -21,7 +21,7 @@ class Concern:
 
     client: Client
     job: JobView | None
-    status: Status | None
+    status: Status | Look | None
     cause: str
     remedy: str = ''
     target: str = '/'
@@ -58,6 +58,8 @@ class Overview:
         total, bad = len(self.clients), len(self.endangered)
         if not bad:
             return 'Your client is protected' if total == 1 else f'All {total} clients are protected'
+        if total == 1:
+            return 'Your client is not protected'
         return f'{total - bad} of {plural(total, "client")} {"is" if total - bad == 1 else "are"} protected'
 
     @property
@@ -126,12 +128,26 @@ def _about_job(client: Client, job: JobView, last: Backup | None, now: datetime)
             remedy='Run the job now.',
             target=where,
         )
-    if not last.status.good or last.status == Status.WARNING:
+    if last.verify_status == 'damaged':
+        return _about_damage(client, job, last)
+    if not last.status.good or (last.status == Status.WARNING and _still_a_warning(last)):
         return _about_backup(client, job, last)
     if job.next_run and now - job.next_run > LATE_AFTER:
         return Concern(client=client, job=job, status=None, cause='It is late: the last planned run did not begin.',
                        remedy='Check that PLUMBUS is not busy with other jobs.', target=where, since=job.next_run)  # fmt: skip
     return None
+
+
+def _about_damage(client: Client, job: JobView, last: Backup) -> Concern:
+    return Concern(
+        client=client,
+        job=job,
+        status=DAMAGED,
+        cause='Its newest snapshot is damaged: it is not what was backed up any more.',
+        remedy='Open the backup to see what, run the job again, and check the disk.',
+        target=f'/backups/{last.id}',
+        since=last.verified_at,
+    )
 
 
 def _about_backup(client: Client, job: JobView, last: Backup) -> Concern:
@@ -140,14 +156,23 @@ def _about_backup(client: Client, job: JobView, last: Backup) -> Concern:
         client=client,
         job=job,
         status=last.status,
-        cause=f'{plural(len(last.warnings), "file")} could not be read.'
-        if warned
-        else last.error_message or 'The last backup failed.',
-        remedy='Open the backup to see which.' if warned else '',
+        cause=_warned_of(last) if warned else last.error_message or 'The last backup failed.',
+        remedy='Open the backup to see more.' if warned else '',
         target=f'/backups/{last.id}',
         since=last.end_time or last.start_time,
         protected=warned,
     )
+
+
+def _still_a_warning(backup: Backup) -> bool:
+    # A shrunk source that somebody has called right is no concern any more.
+    return backup.cause != 'shrunk' or backup.suspicious or len(backup.warnings) > 1
+
+
+def _warned_of(backup: Backup) -> str:
+    if backup.suspicious and backup.error_message:
+        return backup.error_message
+    return f'{plural(len(backup.warnings), "file")} could not be read.'
 
 
 def squares(history: Iterable[Backup], today: date, zone: tzinfo) -> dict[int, dict[date, Square]]:

@@ -31,6 +31,11 @@ LOOKS = {
     Status.CANCELLED: Look(tone='no', icon='o_block', word='cancelled'),
     Status.INTERRUPTED: Look(tone='fa', icon='o_power_off', word='interrupted'),
 }
+VERIFIED = Look(tone='ok', icon='o_verified', word='verified')
+DAMAGED = Look(tone='fa', icon='o_broken_image', word='damaged')
+UNVERIFIED = Look(tone='no', icon='o_remove', word='not verified yet')
+VERIFYING = Look(tone='ru', icon='o_fact_check', word='verifying')
+WAITING = Look(tone='no', icon='o_schedule', word='waiting')
 IDLE = Look(tone='no', icon='o_remove', word='no backup yet')
 PAUSED = Look(tone='no', icon='o_pause', word='paused')
 TRIGGERS = {
@@ -45,6 +50,7 @@ PHASES = {
     'connecting': 'Knocking at the machine',
     'scanning': 'Looking what has changed',
     'fetching': 'Fetching what is new',
+    'verifying': 'Reading every file again',
     'finishing': 'Putting the snapshot in its place',
 }
 

@@ -10,8 +10,8 @@ from pages.frame import View
 from pages.live import Batch
 from pages.widgets.empty import empty
 from pages.widgets.listing import Column, Listing, Query, chip, text, to, when
-from pages.wording import TRIGGERS, count, duration, size
-from plumbus.model import Backup, Page
+from pages.wording import DAMAGED, TRIGGERS, Look, count, duration, size
+from plumbus.model import Backup, Page, Status
 
 Whose = Literal['any', 'client', 'job']
 
@@ -64,7 +64,7 @@ def columns(zone: tzinfo, whose: Whose) -> list[Column[Backup]]:
             kind='main',
             cell=lambda b: to(_title(b, whose), f'/backups/{b.id}', _remark(b)),
         ),
-        Column(name='status', label='Status', kind='chip', cell=lambda b: chip(b.status)),
+        Column(name='status', label='Status', kind='chip', cell=lambda b: chip(_state(b))),
         Column(
             name='begun',
             label='Started',
@@ -88,6 +88,10 @@ def columns(zone: tzinfo, whose: Whose) -> list[Column[Backup]]:
     ]
 
 
+def _state(backup: Backup) -> Look | Status:
+    return DAMAGED if backup.verify_status == 'damaged' else backup.status
+
+
 def _title(backup: Backup, whose: Whose) -> str:
     titles = {
         'any': f'{backup.client_name} · {backup.job_name}',
@@ -98,6 +102,8 @@ def _title(backup: Backup, whose: Whose) -> str:
 
 
 def _remark(backup: Backup) -> str:
+    if backup.verify_errors:
+        return backup.verify_errors[0]
     if backup.error_message:
         return backup.error_message
     if backup.warnings:

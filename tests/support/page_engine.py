@@ -23,6 +23,7 @@ from plumbus.model import (
     RemoteFile,
     Status,
     Trigger,
+    Verification,
     checked,
 )  # fmt: skip
 from plumbus.scheduling import timing
@@ -54,6 +55,7 @@ class PageEngine:
         self.backup_list = page_data.history(self.job_list, now) if self.job_list else []
         self.clients, self.jobs, self.backups = Clients(self), Jobs(self), Backups(self)
         self.accounts, self.system = Accounts(), System(self)
+        self.verifications = Verifications(self)
         if not empty:
             self.backup_list += [
                 page_data.running(self.job_list[2], 501, now, 64),
@@ -314,6 +316,54 @@ class Backups:
             for n in FOLDERS.get(path, [])
         ]  # fmt: skip
         return SimpleNamespace(path=path, files=files[offset : offset + limit], total=len(files))
+
+
+class Verifications:
+    def __init__(self, engine: PageEngine) -> None:
+        self._engine = engine
+        self.list = list[Verification]()
+
+    def start(self, backup_id: int) -> Verification:
+        if any(run.backup_id == backup_id and not run.status.finished for run in self.list):
+            raise Conflict('This backup is being verified already.', 'Wait for the end of that.')
+        backup = self._engine.backups.get(backup_id)
+        run = Verification(
+            id=len(self.list) + 1, backup_id=backup_id, job_id=backup.job_id, client_id=backup.client_id
+        )
+        self.list.append(run)
+        self._engine.tell('verify', run.id, 'created')
+        return run
+
+    def move(self, run: Verification, percent: float) -> None:
+        """Publish that one is that far."""
+        total = self._engine.backups.get(run.backup_id).size_bytes
+        run.status = Status.RUNNING
+        run.progress = Progress(
+            phase='verifying', percent=percent, bytes=int(total * percent / 100), bytes_total=total, eta_s=40
+        )
+        self._engine.tell('verify', run.id)
+        self._engine.events.publish(Progressed(kind='verify', run_id=run.id, progress=run.progress))
+
+    def end(self, run: Verification, errors: list[str], shared_with: list[int] | None = None) -> None:
+        """End one with what it found."""
+        backup = self._engine.backups.get(run.backup_id)
+        run.verify_status = backup.verify_status = 'damaged' if errors else 'ok'
+        run.verify_errors = backup.verify_errors = errors
+        run.error_count, run.shared_with = len(errors), shared_with or []
+        run.status = Status.WARNING if errors else Status.COMPLETED
+        run.progress, backup.verified_at = None, page_data.now()
+        self._engine.tell('verify', run.id)
+        self._engine.tell('backup', backup.id)
+
+    def of_backup(self, backup_id: int, limit: int = 100, offset: int = 0) -> Page[Verification]:
+        mine = [run.model_copy() for run in reversed(self.list) if run.backup_id == backup_id]
+        return Page(items=mine[offset : offset + limit], total=len(mine))
+
+    def cancel(self, number: int) -> Verification:
+        run: Verification = found(self.list, number, 'verification')
+        run.status, run.progress = Status.CANCELLED, None
+        self._engine.tell('verify', run.id)
+        return run
 
 
 class Accounts:

@@ -114,3 +114,17 @@ def test_it_forgets_what_is_older_than_thirty_days() -> None:
     assert squares([backup('failed', ago=timedelta(days=30))], NOW.date(), BERLIN) == {}
     assert len(days(NOW.date())) == 30
     assert days(NOW.date())[-1] == NOW.date()
+
+
+def test_a_damaged_snapshot_protects_nobody() -> None:
+    made = overview([client()], [job()], [backup('completed', verify_status='damaged', id=7)], NOW)
+    assert made.verdict == 'Your client is not protected'
+    assert 'damaged' in made.concerns[0].cause
+    assert made.concerns[0].target == '/backups/7'
+
+
+def test_a_shrunk_source_is_a_concern_until_somebody_calls_it_right() -> None:
+    told = {'cause': 'shrunk', 'error_message': 'The source shrank from 900 files to 3.', 'warnings': ['x']}
+    made = overview([client()], [job()], [backup('warning', suspicious=True, **told)], NOW)
+    assert made.concerns[0].cause == 'The source shrank from 900 files to 3.'
+    assert overview([client()], [job()], [backup('warning', suspicious=False, **told)], NOW).concerns == []
