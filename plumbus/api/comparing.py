@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from plumbus.api.answers import Answer, flat
-from plumbus.api.door import Door, Limit, Offset
-from plumbus.api.downloads import PathText
+from plumbus.api.door import Door, Limit, Offset, PathText
 from plumbus.api.schemas import problems
 from plumbus.backup.compare import Difference
 from plumbus.backup.textdiff import TextDifference

@@ -14,6 +14,7 @@ from plumbus.engine import Engine
 
 LARGEST_BODY = 2_000_000
 LONGEST_WAIT_S = 3600
+LONGEST_PATH = 16_384  # 4096 bytes, each of which may be told in four characters
 Result = TypeVar('Result')
 
 
@@ -71,6 +72,7 @@ Fields = Annotated[dict[str, Any], Depends(fields_of)]
 OptionalId = Annotated[int | None, BeforeValidator(_none_if_empty)]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 Offset = Annotated[int, Query(ge=0, le=2**53)]
+PathText = Annotated[str, Query(max_length=LONGEST_PATH)]
 WaitSeconds = Annotated[
     float,
     Query(alias='wait', ge=0, le=LONGEST_WAIT_S, description='Answer when it ended, or after these seconds.'),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from plumbus.api.door import Door, in_thread
+from plumbus.api.door import Door, PathText, in_thread
 from plumbus.api.errors import problem
 from plumbus.api.schemas import problems
 from plumbus.backup.archives import FORMATS, MEDIA_TYPES, Format
@@ -17,8 +17,6 @@ from plumbus.backup.download import ANY_FILE, Download, RangeNotSatisfiable
 
 router = APIRouter(prefix='/api/backups', tags=['Backups'])
 MOST_PATHS = 1000
-LONGEST_PATH = 16_384  # 4096 bytes, each of which may be told in four characters
-PathText = Annotated[str, Query(max_length=LONGEST_PATH)]
 RangeHeader = Annotated[str, Header(alias='Range', max_length=200)]
 IfRangeHeader = Annotated[str, Header(alias='If-Range', max_length=200)]
 ANSWERS: dict[int | str, dict[str, Any]] = {

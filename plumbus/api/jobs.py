@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Request
 
 from plumbus.api.answers import Answer, flat, listed
-from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, WaitSeconds, in_thread
+from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, PathText, WaitSeconds, in_thread
 from plumbus.api.listening import ended
 from plumbus.api.schemas import CreatedJob, Done, SchedulePreviewRequest, StartedBackup, body, problems
+from plumbus.backup.versions import Version
 from plumbus.model import Backup, JobView, Trigger, checked
 from plumbus.services.jobs import SchedulePreview
 
@@ -80,6 +81,13 @@ async def run_job(
 def list_history(engine: Door, job_id: int, limit: Limit = 100, offset: Offset = 0) -> Answer:
     """List the backups of a job, newest first."""
     return listed(engine.jobs.history(job_id, limit=limit, offset=offset))
+
+
+@router.get('/jobs/{job_id}/versions', response_model=list[Version], responses=problems(404, 422))
+def list_versions(engine: Door, job_id: int, path: PathText) -> Answer:
+    """List every distinct version of a file that the job's backups hold, the newest first."""
+    engine.jobs.get(job_id)
+    return Answer(engine.backups.versions(job_id, path))
 
 
 @router.post(

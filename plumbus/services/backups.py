@@ -1,7 +1,7 @@
 """What a user can do with backups besides watching them: note, pin, delete, look inside."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from plumbus.backup.download import Download, download_archive, download_file, i
 from plumbus.backup.explore import FileList, list_files
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.backup.textdiff import TextDifference, text_difference
+from plumbus.backup.versions import Dated, Version, versions
 from plumbus.errors import Conflict, NotFound, StoreError
 from plumbus.events import Changed
 from plumbus.model import Backup, checked
@@ -21,6 +22,7 @@ from plumbus.model.fields import Note
 from plumbus.services.records import revision_of
 from plumbus.services.runs import Runs
 
+MOST_BACKUPS = 100_000
 log = logging.getLogger(__name__)
 
 
@@ -117,6 +119,20 @@ class Backups(Runs[Backup]):
     def text_diff(self, backup_id: int, against: int, path: str) -> TextDifference:
         """Return line by line what is other in a file of a backup than in the same file of another one. Raise NotFound."""
         return text_difference(self.snapshot(against), self.snapshot(backup_id), path)
+
+    def versions(self, job_id: int, path: str) -> list[Version]:
+        """Return every distinct version of a file that a job's backups hold, the newest first. Raise NotFound."""
+        return versions(self._dated(job_id), path)
+
+    def _dated(self, job_id: int) -> Iterator[Dated]:
+        def kept(raw: Mapping[str, Any]) -> bool:
+            return raw.get('job_id') == job_id and bool(raw.get('backup_path'))
+
+        for backup in self.records.select(kept, newest_first=False, limit=MOST_BACKUPS).items:
+            with suppress(NotFound):
+                snapshot, time = self.snapshots.at(backup.backup_path), backup.start_time or backup.created_at
+                if time:
+                    yield Dated(backup.id, time, snapshot)
 
     def snapshot(self, backup_id: int) -> Snapshot:
         """Given a backup, return its snapshot. Raise NotFound if there is no such backup, or nothing of it on disk."""

@@ -164,3 +164,21 @@ async def test_no_comparison_leaves_the_snapshots(
 
 async def test_a_comparison_needs_another_backup(api: AsyncClient, twice: str) -> None:
     assert list(assert_problem(await api.get(f'{twice}/diff'), 422)['fields']) == ['against']
+
+
+async def test_the_versions_of_a_file_are_listed(api: AsyncClient, twice: str, job_id: int) -> None:
+    told = (await api.get(f'/api/jobs/{job_id}/versions?path=/etc/hosts')).json()
+    assert [(one['backup_ids'], one['size'], one['checksum']) for one in told] == [
+        ([2], 4, b'two\n'.hex() * 4),
+        ([1], 4, b'one\n'.hex() * 4),
+    ]
+    assert told[0].keys() >= {'backup_ids', 'first_seen', 'last_seen', 'size', 'modified', 'checksum'}
+    assert told[0]['first_seen'].endswith('+00:00')
+
+
+@pytest.mark.parametrize(
+    'path', ['/../etc/hosts', '%2e%2e/etc/hosts', '/etc/shadow', '/etc', '/etc%00', '/none']
+)
+async def test_no_versions_are_found_elsewhere(api: AsyncClient, twice: str, job_id: int, path: str) -> None:
+    assert_problem(await api.get(f'/api/jobs/{job_id}/versions?path={path}'), 404)
+    assert_problem(await api.get('/api/jobs/99/versions?path=/etc/hosts'), 404)
