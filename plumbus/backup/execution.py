@@ -3,13 +3,14 @@
 import errno
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from plumbus.backup.reporting import LiveRuns, Reporter
 from plumbus.cancellation import Cancellation
-from plumbus.errors import Cancelled, PlumbusError, TransferFailed
+from plumbus.errors import Cancelled, PlumbusError, StoreError, TransferFailed
 from plumbus.events import Changed, EventBus, RunKind
 from plumbus.failures import failed
 from plumbus.model import Run, Status
@@ -43,8 +44,8 @@ class Execution(Generic[Record]):
         reporter = Reporter(self.kind, run_id, self.logs, self.events, self.now)
         started = self.now()
         self.live.add(reporter)
-        self.record(run_id, status=Status.RUNNING, start_time=started)
         try:
+            self.record(run_id, status=Status.RUNNING, start_time=started)
             ending = self._ending(reporter, cancellation, lambda: work(reporter, started))
         finally:
             self.live.remove(reporter)
@@ -71,7 +72,8 @@ class Execution(Generic[Record]):
         except Exception:
             log.exception('The %s %d ended in an unexpected way', self.kind, reporter.run_id)
             ending = failure(failed('internal'))
-        reporter.say(f'{ending["status"]}: {ending["error_message"]}')
+        with suppress(StoreError):  # a disk that has no room for this line may have some for the record
+            reporter.say(f'{ending["status"]}: {ending["error_message"]}')
         return ending
 
 
