@@ -32,6 +32,11 @@ TABLE = [
         'Use a disk with a Linux file system, like ext4, xfs or btrfs.',
     ),
     Failure(
+        'no_link_copies',
+        'The cp of the PLUMBUS server cannot link-copy a folder with all that it has.',
+        'Install GNU coreutils there, as in: apk add coreutils.',
+    ),
+    Failure(
         'no_room',
         'The disk of the data folder is too full: {needed} are to come, {free} are free and {reserve} of them are a reserve.',
         MORE_ROOM,
@@ -96,7 +101,7 @@ TABLE = [
         'damaged',
         'The snapshot is not what was backed up any more: {count} of its files or folders differ.',
         'Check the disk of the data folder (dmesg, smartctl -a), and what else writes there. '
-        'The next backup compares all content and fetches again what is damaged.',
+        'The next backup fetches the damaged files again if the client still has them.',
     ),
     Failure(
         'disk_unreadable',

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbus.backup.copying import clone
+from plumbus.backup.linking import link_copy
 from plumbus.cancellation import Cancellation
 from plumbus.errors import PlumbusError
 from plumbus.model import Owners
@@ -17,12 +18,16 @@ from plumbus.transfer import process, rsync
 
 SECURE_RSYNC = (3, 4, 3)
 HOLE = 2**20
+PROBE_LIMIT_S = 10.0
 FOREIGN = (1, 1)  # any uid and gid but our own; low ones are known in rootless containers too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileSystem:
-    """What files in the data folder can have. `foreign_owners`: PLUMBUS may give them to others, as root may."""
+    """What files in the data folder can have. `foreign_owners`: PLUMBUS may give them to others, as root may.
+
+    `link_copies`: the cp of this machine links all the files of a folder and keeps what folders have.
+    """
 
     hard_links: bool
     xattrs: bool
@@ -31,6 +36,7 @@ class FileSystem:
     sparse_files: bool
     reflinks: bool
     foreign_owners: bool
+    link_copies: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +58,9 @@ def local_options(tool: Rsync, disk: FileSystem) -> rsync.Options:
     Where PLUMBUS may not set owners and make devices, as without root, xattrs hold them (rsync(1), --fake-super).
     """
     xattrs = 'xattrs' in tool.features and disk.xattrs
-    return rsync.Options(
-        acls='ACLs' in tool.features and disk.acls,
-        xattrs=xattrs,
-        fake_super=xattrs and not disk.foreign_owners,
-    )
+    fake_super = xattrs and not disk.foreign_owners  # ACLs are in xattrs then as well
+    acls = 'ACLs' in tool.features and (disk.acls or fake_super)
+    return rsync.Options(acls=acls, xattrs=xattrs, fake_super=fake_super)
 
 
 def kept_owners(options: rsync.Options, disk: FileSystem) -> Owners:
@@ -91,8 +95,10 @@ def probe_file_system(folder: Path) -> FileSystem:
     with tempfile.TemporaryDirectory(dir=folder, prefix='.probe-') as name:
         place = Path(name)
         (place / 'file').write_bytes(b'x')
+        hard_links = _works(lambda: os.link(place / 'file', place / 'link'))
         return FileSystem(
-            hard_links=_works(lambda: os.link(place / 'file', place / 'link')),
+            hard_links=hard_links,
+            link_copies=not hard_links or _link_copies(place),
             xattrs=_works(lambda: os.setxattr(place / 'file', 'user.plumbus.probe', b'1')),
             acls=_works(lambda: os.getxattr(place / 'file', 'system.posix_acl_access')),
             case_sensitive=not (place / 'FILE').exists(),
@@ -108,6 +114,23 @@ def _works(attempt: Callable[[], object]) -> bool:
     except OSError as error:
         return error.errno == errno.ENODATA  # the attribute could be there, but is not
     return True
+
+
+def _link_copies(place: Path) -> bool:
+    """BusyBox, for one, has a cp that loses the attributes of folders."""
+    tree, copy = place / 'tree', place / 'copy'
+    (tree / 'folder').mkdir(parents=True)
+    os.link(place / 'file', tree / 'folder' / 'file')
+    (tree / 'symlink').symlink_to('folder')
+    _works(lambda: os.setxattr(tree / 'folder', 'user.plumbus.probe', b'1'))
+    with contextlib.suppress(PlumbusError, OSError):
+        link_copy(tree, copy, place, Cancellation(), PROBE_LIMIT_S)
+        return (
+            os.listxattr(copy / 'folder') == os.listxattr(tree / 'folder')
+            and os.path.samefile(copy / 'folder' / 'file', place / 'file')
+            and (copy / 'symlink').is_symlink()
+        )
+    return False
 
 
 def _is_sparse(path: Path) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.guards import RoomGuard, size
+from plumbus.backup.linking import link_copy
 from plumbus.backup.listing import OutputReader, nul_separated
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
@@ -167,16 +168,10 @@ class Pull:
         self._warn(f'/{readable(path)}: {NOT_KEPT}' for path in reader.skipped)
 
     def _link_copy(self, previous: Snapshot) -> None:
-        """Link-copy the last tree: it is ours, and GNU cp follows no symbolic link with -a (cp(1))."""
+        """Link-copy the last tree: it is ours."""
         self.workspace.tree.rmdir()
-        outcome = process.run(
-            ['cp', '-al', '--', os.fspath(previous.tree), os.fspath(self.workspace.tree)],
-            cancellation=self.cancellation,
-            env=rsync.environment(self.home),
-            idle_timeout_s=3600,
-            time_limit_s=self._time_left(),
-        )
-        self._accept(outcome, 'transfer')
+        tree, copy = previous.tree, self.workspace.tree
+        self._accept(link_copy(tree, copy, self.home, self.cancellation, self._time_left()), 'transfer')
 
     def _make_ready(self, plan: Plan) -> None:
         with ExitStack() as stack:

@@ -27,9 +27,9 @@ def remove_folder(name: bytes, parent: int) -> None:
 
 
 def _entered(name: bytes, parent: int) -> int:
-    """Only without root does a folder keep us out; no snapshot shares one, so its mode may change. Files do share theirs."""
+    """Without root a folder may keep us out; no snapshot shares one, so its mode may change. Files do share theirs."""
     mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
-    if os.geteuid() and stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+    if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
         os.chmod(name, stat.S_IMODE(mode) | stat.S_IRWXU, dir_fd=parent)
     return os.open(name, FOLDER, dir_fd=parent)
 

@@ -112,6 +112,8 @@ class BackupRunner:
         self.store.check()
         if not self.disk.hard_links:
             raise failed('no_hard_links')
+        if not self.disk.link_copies:
+            raise failed('no_link_copies')
         attempt.reporter.phase('connecting')
         attempt.reporter.say(
             f'{attempt.client.name} ({attempt.client.username}@{attempt.client.host}:{attempt.client.port}): '

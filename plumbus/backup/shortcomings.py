@@ -45,6 +45,11 @@ def shortcomings_of_disk(disk: FileSystem) -> Iterator[Shortcoming]:
     if not disk.hard_links:
         message = 'The disk of the snapshots knows no hard links, so no backup can run.'
         yield Shortcoming(message=message, remedy=BETTER_DISK, fatal=True)
+    if not disk.link_copies:
+        message = (
+            'The cp of this server cannot link-copy a folder with all that it has, so no backup can run.'
+        )
+        yield Shortcoming(message=message, remedy='Install GNU coreutils.', fatal=True)
     if not disk.xattrs:
         message = (
             'The disk of the snapshots keeps no extended attributes and ACLs; those of clients are lost.'

@@ -1,6 +1,7 @@
 """What this machine's rsync and disk can keep is found by trying."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -88,6 +89,19 @@ def test_it_keeps_owners_in_attributes_where_it_may_not_set_them() -> None:
     )
     old = Rsync(version='3.1.3', features=frozenset({'ACLs', 'no xattrs'}))
     assert kept_owners(local_options(old, ours), ours) == 'none'
+
+
+def test_it_finds_out_that_cp_loses_what_folders_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cp = tmp_path / 'bin' / 'cp'
+    cp.parent.mkdir()
+    cp.write_text(f'#!/bin/sh\nshift\nexec {shutil.which("cp")} -dRl --preserve=mode,timestamps "$@"\n')
+    cp.chmod(0o755)
+    assert probe_file_system(tmp_path / 'backups').link_copies
+    monkeypatch.setenv('PATH', f'{cp.parent}:{os.environ["PATH"]}')
+    assert not probe_file_system(tmp_path / 'backups').link_copies
+    assert os.listdir(tmp_path / 'backups') == []
 
 
 def test_it_finds_out_whether_files_can_be_given_away(tmp_path: Path) -> None:
