@@ -51,7 +51,7 @@ class Plan:
 
     `fetch`: path → the entry as the scan saw it (folders whose attributes differ included). `remove`: what is gone, deepest
     first. `links`: (leader, further name) of unchanged files. `touched`: folders that stay and
-    get their times set again.
+    get their times set again. `distrusted`: files whose copy is known as damaged.
     """
 
     tally: Tally
@@ -59,6 +59,7 @@ class Plan:
     remove: list[bytes]
     links: list[tuple[bytes, bytes]]
     touched: set[bytes]
+    distrusted: frozenset[bytes] = frozenset()
 
     @property
     def changes_anything(self) -> bool:
@@ -80,6 +81,7 @@ class Planner:
 
     known: Iterator[Entry]
     keep: Callable[[Entry], None]
+    distrusted: frozenset[bytes] = frozenset()
     tally: Tally = field(default_factory=Tally)
     _fetch: dict[bytes, Entry] = field(default_factory=dict)
     _links: list[Entry] = field(default_factory=list)
@@ -92,7 +94,7 @@ class Planner:
         self.tally.see(item, entry)
         if item.is_hardlink and item.extra:
             self._links.append(entry)
-        elif not item.is_unchanged and item.path != ROOT:
+        elif (not item.is_unchanged or item.path in self.distrusted) and item.path != ROOT:
             self._fetch[item.path] = entry
         self.keep(entry)
 
@@ -110,6 +112,7 @@ class Planner:
             remove=sorted(self._passed, reverse=True),
             links=links,
             touched=touched - self._passed.keys(),
+            distrusted=self.distrusted,
         )
 
     def _settle_links(self) -> list[tuple[bytes, bytes]]:

@@ -54,7 +54,7 @@ class Pulled:
 class Pull:
     """`previous` is the job's newest snapshot, None for its first run; `deadline` is a time of time.monotonic().
 
-    `moment` is the time that the new snapshot will be named by, in seconds.
+    `moment` is the time that the new snapshot will be named by, in seconds. `distrusted` files are fetched in any case.
     """
 
     sources: list[str]
@@ -67,6 +67,7 @@ class Pull:
     home: Path
     room: RoomGuard
     moment: int
+    distrusted: frozenset[bytes] = frozenset()
     deadline: float | None = None
     linked: bool = False
     pulled: Pulled = field(default_factory=lambda: Pulled(tally=Tally()))
@@ -103,13 +104,8 @@ class Pull:
                 manifest.add(self._counted(entry))
 
             reader = OutputReader(take, self._show_transfer)
-            arguments = rsync.fetch_all_arguments(
-                self.options,
-                self.session.rsync_shell,
-                self.session.alias,
-                self._sources(),
-                self.workspace.tree,
-            )
+            where = self.session.rsync_shell, self.session.alias, self._sources(), self.workspace.tree
+            arguments = rsync.fetch_all_arguments(self.options, *where)
             self._transfer(arguments, reader)
         self.pulled.tally = fetched
         self._finish_links()
@@ -143,7 +139,7 @@ class Pull:
             linking = helper.submit(self._link_copy, previous)
             try:
                 with ManifestWriter(self.workspace.scanned) as scanned:
-                    planner = Planner(known=read_manifest(previous.manifest), keep=scanned.add)
+                    planner = Planner(read_manifest(previous.manifest), scanned.add, self.distrusted)
                     self._scan(previous.tree, planner.add)
                     plan = planner.finish()
             finally:

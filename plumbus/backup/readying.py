@@ -31,6 +31,8 @@ class Readying:
             self.tree.link(leader, path)
         for path, entry in plan.fetch.items():
             self.keep_going()
+            if path in plan.distrusted:
+                self.tree.remove(path)
             if not self._adopted(path, entry):
                 self._make_way(path, entry)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from plumbus.backup.capabilities import FileSystem, kept_owners
 from plumbus.backup.commands import Commands
+from plumbus.backup.damage import distrusted
 from plumbus.backup.description import describe
 from plumbus.backup.execution import Execution
 from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
@@ -153,12 +154,17 @@ class BackupRunner:
     def _pull(self, attempt: Attempt, workspace: Workspace, connection: SshSession) -> Pulled:
         for line in told_of_owners(self.owners, self.snapshots.of(attempt.folder)):
             attempt.reporter.say(line)
+        previous = self.snapshots.newest(attempt.folder, self.owners)
+        damaged = distrusted(previous.path) if previous else frozenset()
+        if damaged:
+            attempt.reporter.say(f'{len(damaged)} damaged files of the last snapshot are fetched again')
         pull = Pull(
             sources=attempt.job.source_paths,
             options=replace(job_options(self.options, attempt.job, attempt.client), mark=attempt.mark),
             session=connection,
             workspace=workspace,
-            previous=self.snapshots.newest(attempt.folder, self.owners),
+            previous=previous,
+            distrusted=damaged,
             reporter=attempt.reporter,
             cancellation=attempt.cancellation,
             home=self.snapshots.data_dir,

@@ -13,6 +13,7 @@ import orjson
 
 import plumbus
 from plumbus.backup import verify_child
+from plumbus.backup.damage import MOST_NOTED, note_damage, noted_damage
 from plumbus.backup.execution import Execution
 from plumbus.backup.guards import StoreGuard, size
 from plumbus.backup.reporting import Reporter, printable, readable
@@ -83,6 +84,7 @@ class VerifyRunner:
 
     def _mark(self, backup: Backup, reading: 'Reading', **changes: Any) -> list[int]:
         """Store what was found on the backup and on every one that shares a damaged file; return the ids of those."""
+        self._note_files(reading)
         status = 'damaged' if reading.errors else 'ok'
         self._store(
             reading.snapshot, backup.id, verify_status=status, verify_errors=reading.errors, **changes
@@ -98,6 +100,16 @@ class VerifyRunner:
                 self._store(snapshot, other.id, verify_status='damaged', verify_errors=told)
                 shared.append(other.id)
         return sorted(shared)
+
+    def _note_files(self, reading: 'Reading') -> None:
+        """For the next run of the job, which must not hand a damaged file on."""
+        known = set() if reading.whole else noted_damage(reading.snapshot.path)
+        try:
+            note_damage(reading.snapshot.path, known | set(reading.damaged))
+        except OSError as error:
+            log.warning(
+                'Which files of %s are damaged could not be noted: %s', reading.snapshot.path.name, error
+            )
 
     def _store(self, snapshot: Snapshot, backup_id: int, **changes: Any) -> None:
         with suppress(NotFound):  # deleted meanwhile
@@ -145,6 +157,7 @@ class Reading:
     error_count: int = 0
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    damaged: list[bytes] = field(default_factory=list)
     _end: str = ''
 
     def run(self) -> None:
@@ -164,10 +177,15 @@ class Reading:
             raise failed('disk_unreadable')
         if self._end == 'manifest':
             self._add(NO_MANIFEST)
-        elif self._end != 'whole':
+        elif not self.whole:
             raise failed('internal')
         self.reporter.phase('looking for the same files in other snapshots')
         self.sharing.look_for_further_names()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it got through to the end."""
+        return self._end == 'whole'
 
     def _arguments(self) -> list[str]:
         told = (str(self.snapshot.tree), str(self.snapshot.manifest), self.snapshot.owners)
@@ -187,6 +205,8 @@ class Reading:
         if finding.damaged:
             self._add(sentence)
             self.sharing.look(finding)
+            if finding.inode and len(self.damaged) < MOST_NOTED:
+                self.damaged.append(finding.path)
         elif len(self.warnings) < MOST_TOLD:
             self.warnings.append(sentence)
 

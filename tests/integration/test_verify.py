@@ -17,6 +17,7 @@ from tests.support.engines import (
     DEADLINE_S,
     back_up,
     copy_of,
+    differences,
     job_for,
     running_engine,
     settings,
@@ -337,6 +338,57 @@ def test_what_was_replaced_is_damage_of_that_snapshot_alone(engine: Engine, sshd
     verification = verified(engine, second)
     assert (verification.error_count, verification.shared_with) == (2, [])
     assert engine.backups.get(first.id).verify_status is None
+
+
+# --- mended by the next run ---
+
+
+def test_the_next_backup_fetches_again_what_is_damaged_and_shares_it_no_more(
+    engine: Engine, sshd: Sshd, source: Path
+) -> None:
+    for name in ('flipped', 'cut', 'mode', 'a', 'whole', 'flipped before'):
+        write(source / name, 'some text', sshd)
+    os.link(source / 'a', source / 'b')
+    job = job_for(engine, sshd, source)
+    first, second = back_up(engine, job.id), back_up(engine, job.id)
+    copy = copy_of(engine, second, source)
+    for name in ('flipped', 'flipped before', 'a'):
+        flip(copy / name)
+    os.truncate(copy / 'cut', 3)
+    (copy / 'mode').chmod(0o600)
+    assert verified(engine, second).error_count == 6
+    damaged = state_of(tree_of(engine, second))
+
+    third, fourth = back_up(engine, job.id), back_up(engine, job.id)
+
+    assert state_of(tree_of(engine, second)) == damaged
+    for backup in (third, fourth):
+        assert verified(engine, backup).verify_errors == []
+        assert differences(source, copy_of(engine, backup, source)) == ''
+    inodes = [(copy_of(engine, each, source) / 'whole').stat().st_ino for each in (first, third, fourth)]
+    assert len(set(inodes)) == 1
+    mended = [(copy_of(engine, each, source) / 'b').stat().st_ino for each in (second, third, fourth)]
+    assert mended[0] != mended[1] == mended[2]
+    assert (fourth.transferred_bytes, fourth.disk_bytes) == (0, 0)
+    assert any('6 damaged files' in line for line in engine.backups.log_tail(third.id))
+
+
+def test_damage_found_in_an_older_snapshot_is_not_handed_on_by_the_newest(
+    engine: Engine, sshd: Sshd, source: Path
+) -> None:
+    write(source / 'file', 'some text', sshd)
+    write(source / 'edited', 'some text', sshd)
+    job = job_for(engine, sshd, source)
+    first = back_up(engine, job.id)
+    write(source / 'edited', 'another text', sshd)
+    second = back_up(engine, job.id)
+    for name in ('file', 'edited'):
+        flip(copy_of(engine, first, source) / name)
+    assert verified(engine, first).shared_with == [second.id]
+    third = back_up(engine, job.id)
+    assert verified(engine, third).verify_status == 'ok'
+    copies = [copy_of(engine, each, source) / 'edited' for each in (second, third)]
+    assert copies[0].stat().st_ino == copies[1].stat().st_ino
 
 
 # --- how it runs ---
