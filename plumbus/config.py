@@ -47,6 +47,12 @@ class Settings(BaseSettings):
         description='Percent of what snapshots take on disk that is read again and compared each night.',
     )
     verify_hour: int = Field(4, ge=0, le=23, description='Hour of the day at which that begins.')
+    history_days: int = Field(
+        400, ge=1, le=100_000, description='Days for which records are kept that have no snapshot (any more).'
+    )
+    history_count: int = Field(
+        10_000, ge=1, le=10_000_000, description='How many of those are kept at the most.'
+    )
     timezone: Timezone | None = Field(
         None, validation_alias='TZ', description="Time zone of cron expressions; the system's without it."
     )

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from plumbus.backup.capabilities import local_options, local_rsync, probe_file_system
 from plumbus.backup.execution import CANCELLED, INTERRUPTED, Execution
 from plumbus.backup.guards import StoreGuard
+from plumbus.backup.prune import Sweeper
 from plumbus.backup.reporting import LiveRuns
 from plumbus.backup.restore import RestoreRunner
 from plumbus.backup.runner import BackupRunner
@@ -26,9 +27,13 @@ from plumbus.scheduling.scheduler import Scheduler
 from plumbus.services.accounts import Accounts
 from plumbus.services.backups import Backups
 from plumbus.services.clients import Clients
+from plumbus.services.history import History
+from plumbus.services.housekeeping import Housekeeping
 from plumbus.services.jobs import Jobs
 from plumbus.services.reconcile import Kind, Reconciler, kind_of_backups
+from plumbus.services.removal import Removal
 from plumbus.services.restores import Restores
+from plumbus.services.retaining import Retaining
 from plumbus.services.runs import Runs
 from plumbus.services.stock import Stock
 from plumbus.services.system import System
@@ -78,7 +83,7 @@ class Store:
 
 class Engine:
     """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, verifications,
-    accounts, system."""
+    retention, accounts, system."""
 
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
@@ -110,15 +115,16 @@ class Engine:
             execution=Execution(kind='verify', records=store.verifications, now=clock, **shared),
         )  # fmt: skip
         self.accounts = Accounts(store.database, settings, clock)
+        removal = self._made_removal(store, snapshots, clock)
         self.jobs = Jobs(
-            jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, logs=store.logs,
-            queue=self._queue, plan=self._scheduler, events=self.events, now=clock, zone=settings.zone,
+            jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, removal=removal,
+            logs=store.logs, queue=self._queue, plan=self._scheduler, events=self.events, now=clock, zone=settings.zone,
         )  # fmt: skip
         self.clients = Clients(
             store.clients, store.vault, targets, self.jobs, self.events, witness=self._children.of('client')
         )
         self.backups = Backups(
-            kind='backup', records=store.backups, queue=self._queue, snapshots=snapshots, **shared
+            kind='backup', records=store.backups, queue=self._queue, snapshots=snapshots, removal=removal, **shared
         )  # fmt: skip
         self.restores = Restores(
             kind='restore', records=store.restores, queue=self._queue, snapshots=snapshots,
@@ -132,7 +138,37 @@ class Engine:
             data_dir=data_dir, database=store.database, clients=store.clients, backups=store.backups, jobs=self.jobs,
             queue=self._queue, keys=keys, tool=tool, disk=disk, scheduler_alive=lambda: self._scheduler.alive, now=clock,
         )  # fmt: skip
-        self.reconciler = Reconciler(
+        self.retention = Retaining(
+            jobs=self.jobs, backups=store.backups, snapshots=snapshots, removal=removal, now=clock
+        )
+        self._housekeeping = self._made_housekeeping(store, removal, clock)
+        self.reconciler = self._made_reconciler()
+
+    def _made_removal(self, store: Store, snapshots: Snapshots, clock: Clock) -> Removal:
+        return Removal(
+            backups=store.backups,
+            readers=(store.restores, store.verifications),
+            snapshots=snapshots,
+            queue=self._queue,
+            events=self.events,
+            now=clock,
+            wake=self._sweep,
+        )
+
+    def _made_housekeeping(self, store: Store, removal: Removal, clock: Clock) -> Housekeeping:
+        history = History(
+            records={'backup': store.backups, 'restore': store.restores}, logs=store.logs, events=self.events,
+            days=self.settings.history_days, count=self.settings.history_count, now=clock,
+        )  # fmt: skip
+        return Housekeeping(
+            retaining=self.retention,
+            history=history,
+            sweeper=Sweeper(snapshots=removal.snapshots, settle=removal.settle),
+            witness=self._children.of('removal'),
+        )
+
+    def _made_reconciler(self) -> Reconciler:
+        return Reconciler(
             queue=self._queue, children=self._children,
             kinds={
                 'backup': kind_of_backups(self.backups, self.jobs),
@@ -167,6 +203,7 @@ class Engine:
         self._queue.start()
         self._scheduler.start()
         self.reconciler.start()
+        self._housekeeping.start()
 
     def _stock(self) -> Stock:
         return Stock(
@@ -182,6 +219,7 @@ class Engine:
             if self._stopped:
                 return
             self.reconciler.stop()
+            self._housekeeping.stop(INTERRUPTED, timeout_s=0.5)
             self._scheduler.stop(timeout_s=1)
             if not self._queue.stop(INTERRUPTED, timeout_s=7):
                 log.warning('Not all runs ended in time: their processes are ended for good.')
@@ -197,6 +235,11 @@ class Engine:
             'verify': self._verify_runner,
         }
         runners[ticket.kind].execute(ticket.run_id, ticket.cancellation)
+        if ticket.kind == 'backup':
+            self._housekeeping.ended(self.backups.records.find(ticket.run_id))
+
+    def _sweep(self) -> None:
+        self._housekeeping.sweep()
 
     def _dropped(self, ticket: Ticket) -> None:
         # One that is interrupted stays queued and runs after the next start.

@@ -7,7 +7,18 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
-from plumbus.api import backups, clients, comparing, downloads, jobs, login, restores, system, verifications
+from plumbus.api import (
+    backups,
+    clients,
+    comparing,
+    downloads,
+    jobs,
+    login,
+    pruning,
+    restores,
+    system,
+    verifications,
+)
 from plumbus.api.answers import Answer
 from plumbus.api.errors import Errors, LastResort
 from plumbus.api.listening import Streams
@@ -17,7 +28,8 @@ from plumbus.engine import Engine
 
 ASSETS = '/api/docs/assets'
 ROUTERS = (
-    clients.router, jobs.router, backups.router, downloads.router, comparing.router, restores.router, verifications.router, system.router,
+    clients.router, jobs.router, pruning.router, backups.router, downloads.router, comparing.router, restores.router,
+    verifications.router, system.router,
 )  # fmt: skip
 DESCRIPTION = 'Backups of Linux machines over SSH and rsync. Times are ISO 8601 with offset, sizes are bytes.'
 

@@ -21,6 +21,7 @@ from plumbus.model import (
 )
 from plumbus.model.fields import AbsolutePath, Secret
 from plumbus.services.backups import BackupFields
+from plumbus.services.retaining import PruneFields
 
 REFERENCE = '#/components/schemas/{model}'
 
@@ -130,6 +131,22 @@ class SchedulePreviewRequest(BaseModel):
     timezone: str | None = Field(None, max_length=100)
 
 
+class KeptView(BaseModel):
+    """A snapshot that stays, and why."""
+
+    backup_id: int
+    reasons: list[str] = Field(examples=[['last 1', 'daily 2026-11-23']])
+
+
+class Pruned(BaseModel):
+    """What stays, newest first, what goes, oldest first, and the bytes that only those hold which go."""
+
+    success: bool = True
+    keep: list[KeptView]
+    remove: list[int]
+    freed_bytes: int | None
+
+
 class SnapshotFolder(BaseModel):
     """A folder of a snapshot, or what a search found below it."""
 
@@ -164,6 +181,7 @@ class StatsView(BaseModel, extra='allow'):
 
 BODIES: tuple[type[BaseModel], ...] = (
     ClientFields, JobFields, RestoreRequest, BrowseRequest, TrustRequest, InstallKeyRequest, BackupFields, SchedulePreviewRequest,
+    PruneFields,
 )  # fmt: skip
 # A PUT takes any subset of the fields, and the revision that the change started from.
 SUBSETS = {'ClientChanges': 'ClientFields', 'JobChanges': 'JobFields'}

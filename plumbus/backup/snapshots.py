@@ -32,6 +32,12 @@ class Snapshot:
     path: Path
 
     @property
+    def moment(self) -> datetime:
+        """The time that its folder is named by, also after it was taken away."""
+        match = TIME_NAME.search(self.path.name)
+        return datetime.strptime(match[0] if match else '', TIME_FORMAT).replace(tzinfo=UTC)
+
+    @property
     def tree(self) -> Path:
         """The files, with their absolute paths below it."""
         return self.path / 'tree'
@@ -132,12 +138,12 @@ class Snapshots:
 
     def discard(self, workspace: Workspace) -> None:
         """Given a workspace in which nothing was fetched, remove it."""
-        self._doom(workspace.path)
+        self.take_away(workspace.path)
 
     def use_up(self, workspace: Workspace) -> None:
         """Given a workspace that took over what earlier runs left, remove the rest of that."""
         for remains in workspace.remains:
-            self._doom(remains.path)
+            self.take_away(remains.path)
 
     def _set_aside(self, workspace: Workspace) -> None:
         if workspace.path.exists():
@@ -160,13 +166,26 @@ class Snapshots:
         _sync_folder(snapshot.path.parent)
         return snapshot
 
-    def delete(self, snapshot: Snapshot) -> None:
-        """Given a snapshot, rename it away, so that it is gone at once as a snapshot, then remove its files."""
-        self._doom(snapshot.path)
+    def take_away(self, path: Path) -> Path | None:
+        """Given a snapshot's, a job's or a run's folder, rename it: it is gone at once, and its files are removed later.
 
-    def delete_job(self, folder: Path) -> None:
-        """Given a job's folder, remove it with all its snapshots."""
-        self._doom(folder)
+        Return how it is called now, None if it is not there.
+        """
+        doomed = path.with_name(DOOMED + path.name.lstrip('.'))
+        number = 1
+        while doomed.exists():
+            number += 1
+            doomed = path.with_name(f'{DOOMED}{path.name.lstrip(".")}-{number}')
+        try:
+            path.rename(doomed)
+        except FileNotFoundError:
+            return None
+        _sync_folder(path.parent)
+        return doomed
+
+    def taken_away(self) -> list[Path]:
+        """Return what was renamed by `take_away` and is still to be removed."""
+        return [path for level in ('*', '*/*') for path in sorted(self.root.glob(f'{level}/{DOOMED}*'))]
 
     def relative(self, snapshot: Snapshot) -> str:
         """Given a snapshot, return its path relative to the data dir, as records keep it."""
@@ -197,14 +216,6 @@ class Snapshots:
             _write(snapshot.path / 'backup.json.new', description)
             (snapshot.path / 'backup.json.new').replace(snapshot.path / 'backup.json')
             _sync_folder(snapshot.path)
-
-    def _doom(self, path: Path) -> None:
-        if not path.exists():
-            return
-        doomed = path.with_name(DOOMED + path.name.lstrip('.'))
-        remove_tree(doomed)
-        path.rename(doomed)
-        remove_tree(doomed)
 
 
 def slug(name: str) -> str:

@@ -81,7 +81,8 @@ class Backup(Run):
     """One execution of a job. `created_at` is when it was queued; `backup_path` is relative to the data dir.
 
     `suspicious`: the source had shrunk so much that retention does not count it as good, until a user clears that.
-    `owners` is null as long as there is no snapshot.
+    `owners` is null as long as there is no snapshot. A snapshot that was removed leaves its record: `removed_at` is set,
+    `backup_path` null, and `freed_bytes` tells what only it had held (null where that is not known).
     """
 
     job_id: int
@@ -100,6 +101,8 @@ class Backup(Run):
     pinned: bool = False
     suspicious: bool = False
     note: str = ''
+    removed_at: AwareDatetime | None = None
+    freed_bytes: int | None = None
 
 
 class RestoreRequest(BaseModel):

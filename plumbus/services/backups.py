@@ -20,6 +20,7 @@ from plumbus.events import Changed
 from plumbus.model import Backup, checked
 from plumbus.model.fields import Note
 from plumbus.services.records import revision_of
+from plumbus.services.removal import Removal
 from plumbus.services.runs import Runs
 
 MOST_BACKUPS = 100_000
@@ -39,6 +40,7 @@ class Backups(Runs[Backup]):
     """The backups and their snapshots."""
 
     snapshots: Snapshots
+    removal: Removal
 
     def hold_snapshots(self) -> bool:
         """Whether any record tells of a snapshot on disk."""
@@ -63,17 +65,12 @@ class Backups(Runs[Backup]):
             log.warning('What was changed about backup %d is in the database alone: %s', backup.id, error)
 
     def delete(self, backup_id: int) -> None:
-        """Given a backup, delete its snapshot, log and record. Raise Conflict while it is queued or running."""
+        """Given a backup, delete its snapshot, log and record. Raise Conflict while it is queued, running, pinned or needed."""
         backup = self.records.get(backup_id)
         if not backup.status.finished:
             raise Conflict('This backup is queued or running.', 'Cancel it first.')
-        if backup.pinned:
-            raise Conflict('This backup is pinned.', 'Unpin it first.')
-        with suppress(NotFound):  # it never had a snapshot, or that is gone already
-            self.snapshots.delete(self.snapshots.at(backup.backup_path))
+        self.removal.delete(backup)
         self.logs.delete('backup', backup_id)
-        self.records.remove(backup_id)
-        self.events.publish(Changed(noun='backup', id=backup_id, action='deleted'))
 
     def files(
         self,

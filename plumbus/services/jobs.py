@@ -14,6 +14,7 @@ from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Trigger
 from plumbus.scheduling import timing
 from plumbus.scheduling.queue import Priority, RunQueue, Ticket
 from plumbus.services.records import revision_of
+from plumbus.services.removal import Removal
 from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
 
@@ -49,6 +50,7 @@ class Jobs:
     clients: Documents[Client]
     backups: Documents[Backup]
     snapshots: Snapshots
+    removal: Removal
     logs: RunLogs
     queue: RunQueue
     plan: Plan
@@ -96,19 +98,24 @@ class Jobs:
         return self.get(job_id)
 
     def delete(self, job_id: int, *, delete_data: bool = False) -> None:
-        """Given a job, forget it with its history. Its snapshots stay on disk unless `delete_data`. Raise Conflict while it runs."""
+        """Given a job, forget it with its history. Its snapshots stay on disk unless `delete_data`.
+
+        Raise Conflict while it runs, or while a snapshot that would go is being read.
+        """
         job = self.jobs.get(job_id)
         if self._is_busy(job_id):
             raise Conflict(
                 f'A backup of {job.name} is queued or running.', 'Cancel it first, or wait for its end.'
             )
         if delete_data:
-            self.snapshots.delete_job(self.snapshots.job_folder((job.client_id, ''), (job_id, '')))
+            self.removal.take_job(job_id, self.snapshots.job_folder((job.client_id, ''), (job_id, '')))
         self.plan.forget(job_id)
-        for backup in self.history(job_id, limit=10**9).items:
-            self.logs.delete('backup', backup.id)
-            self.backups.remove(backup.id)
-        self.jobs.remove(job_id)
+        history = [backup.id for backup in self.history(job_id, limit=10**9).items]
+        with self.jobs.transaction():
+            self.backups.remove_all(history)
+            self.jobs.remove(job_id)
+        for backup_id in history:
+            self.logs.delete('backup', backup_id)
         self._tell(job_id, 'deleted')
 
     def run(self, job_id: int, trigger: Trigger = Trigger.MANUAL) -> Backup:

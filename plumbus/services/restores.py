@@ -39,16 +39,18 @@ class Restores(Runs[Restore]):
             raise InvalidInput(
                 {'client_id': 'there is no such client (any more); choose where to restore to'}
             )
-        restore = self.records.add(
-            Restore(
-                backup_id=backup_id,
-                job_id=backup.job_id,
-                job_name=backup.job_name,
-                client_id=client.id,
-                client_name=client.name,
-                **asked.model_dump(exclude={'client_id'}),
+        with self.records.transaction():
+            self.snapshots.at(backup.backup_path)  # nobody takes it away from here on
+            restore = self.records.add(
+                Restore(
+                    backup_id=backup_id,
+                    job_id=backup.job_id,
+                    job_name=backup.job_name,
+                    client_id=client.id,
+                    client_name=client.name,
+                    **asked.model_dump(exclude={'client_id'}),
+                )
             )
-        )
         self.events.publish(Changed(noun='restore', id=restore.id, action='created'))
         self.enqueue(restore)
         return restore

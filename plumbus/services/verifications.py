@@ -35,8 +35,8 @@ class Verifications(Runs[Verification]):
         Raise NotFound if it has no snapshot, Conflict if it is being verified already.
         """
         backup = self.backups.get(backup_id)
-        self.snapshots.at(backup.backup_path)
-        with self._starting:
+        with self._starting, self.records.transaction():  # nobody takes the snapshot away from here on
+            self.snapshots.at(backup.backup_path)
             if self._unfinished(backup_id):
                 raise Conflict('This backup is being verified already.', 'Wait for the end of that.')
             verification = self.records.add(

@@ -1,6 +1,7 @@
 """Typed records in a table: created, read, edited, removed, paged. What is handed out is the caller's own copy."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -112,6 +113,17 @@ class Documents(Generic[Model]):
             if not self.exists(item_id):
                 raise NotFound(f'There is no {self._noun} {item_id}.')
             self._database.table(self._name).remove(doc_ids=[item_id])
+
+    def remove_all(self, item_ids: Collection[int]) -> None:
+        """Given ids, remove those items that are there, in one write."""
+        with self._database.transaction():
+            known = [item_id for item_id in item_ids if self.exists(item_id)]
+            if known:
+                self._database.table(self._name).remove(doc_ids=known)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a context in which nobody else changes anything; what is changed in it is stored as a whole or not at all."""
+        return self._database.transaction()
 
     def all(self) -> list[Model]:
         """Return every item in the order of ids."""

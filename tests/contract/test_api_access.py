@@ -24,7 +24,7 @@ ROUTES = [
     ('POST', '/api/clients/1/test'), ('POST', '/api/clients/1/trust'), ('POST', '/api/clients/1/install-key'),
     ('POST', '/api/clients/1/browse'), ('GET', '/api/system/public-key'),
     ('GET', '/api/jobs'), ('POST', '/api/jobs'), ('GET', '/api/jobs/1'), ('PUT', '/api/jobs/1'), ('DELETE', '/api/jobs/1'),
-    ('POST', '/api/jobs/1/run'), ('GET', '/api/jobs/1/history'), ('POST', '/api/schedule/preview'),
+    ('POST', '/api/jobs/1/run'), ('POST', '/api/jobs/1/prune'), ('GET', '/api/jobs/1/history'), ('POST', '/api/schedule/preview'),
     ('GET', '/api/backups'), ('GET', '/api/backups/1'), ('PUT', '/api/backups/1'), ('DELETE', '/api/backups/1'),
     ('POST', '/api/backups/1/cancel'), ('GET', '/api/backups/1/log'), ('GET', '/api/backups/1/events'),
     ('GET', '/api/backups/1/files'), ('POST', '/api/backups/1/restore'),

@@ -99,11 +99,15 @@ def test_it_never_gives_two_snapshots_one_name(snapshots: Snapshots) -> None:
     assert snapshots.free_time(folder, START) == datetime(2026, 11, 23, 2, 0, 1, tzinfo=UTC)
 
 
-def test_it_deletes_a_snapshot(snapshots: Snapshots) -> None:
+def test_it_takes_a_snapshot_away_at_once(snapshots: Snapshots) -> None:
     folder = snapshots.job_folder((1, 'c'), (1, 'j'))
     snapshot = publish(snapshots, folder, '2026-11-23T020000Z')
-    snapshots.delete(snapshot)
-    assert list(folder.iterdir()) == []
+    taken = snapshots.take_away(snapshot.path)
+    assert snapshots.of(folder) == []
+    assert snapshots.taken_away() == [taken]
+    assert snapshots.take_away(snapshot.path) is None
+    again = snapshots.take_away(publish(snapshots, folder, '2026-11-23T020000Z').path)
+    assert sorted(snapshots.taken_away()) == sorted([taken, again])
 
 
 def test_it_finds_a_snapshot_by_its_record(snapshots: Snapshots) -> None:

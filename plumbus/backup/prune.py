@@ -1,0 +1,74 @@
+"""Removes what was taken away, at low priority. Whatever cuts it off, the next sweep goes on with what is left."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from plumbus.backup.reporting import readable
+from plumbus.backup.snapshots import TIME_NAME, Snapshot, Snapshots
+from plumbus.cancellation import Cancellation
+from plumbus.errors import PlumbusError, StoreError
+from plumbus.transfer import process, rsync
+
+DESCRIPTION = 'backup.json'
+SILENCE_S = 12 * 3600.0  # rm says nothing while it works; what is left then is for the next sweep
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Sweeper:
+    """`settle` is told of each snapshot before its files go: its record must not say any more that there is one."""
+
+    snapshots: Snapshots
+    settle: Callable[[Snapshot], None]
+
+    def sweep(self, cancellation: Cancellation) -> None:
+        """Remove everything that was taken away; what cannot be removed is logged and left. Raise Cancelled."""
+        for path in self.snapshots.taken_away():
+            try:
+                self._remove(path, cancellation)
+            except (PlumbusError, OSError) as error:
+                cancellation.check()
+                log.warning('%s is left for later: %s', path.relative_to(self.snapshots.data_dir), error)
+
+    def _remove(self, path: Path, cancellation: Cancellation) -> None:
+        """The description of a snapshot goes last: until its record tells the truth, it says whose snapshot this was."""
+        if TIME_NAME.search(path.name) and (path / DESCRIPTION).exists():
+            with suppress(PlumbusError):  # the disk may be full, and what now goes makes room
+                self.settle(Snapshot(path))
+            self._delete([child for child in path.iterdir() if child.name != DESCRIPTION], cancellation)
+            self.settle(Snapshot(path))
+        self._delete([path], cancellation)
+
+    def _delete(self, paths: Sequence[Path], cancellation: Cancellation) -> None:
+        if not paths:
+            return
+        names = [os.fspath(path) for path in paths]
+        if (
+            os.geteuid()
+        ):  # without root a folder may keep us out; files share their modes with other snapshots
+            closed = ['-type', 'd', '!', '-perm', '-700', '-exec', 'chmod', 'u+rwx', '{}', ';']
+            self._run(['find', *names, *closed], cancellation)
+        self._run([*low_priority(), 'rm', '-rf', '--', *names], cancellation)
+
+    def _run(self, arguments: Sequence[str], cancellation: Cancellation) -> None:
+        outcome = process.run(
+            arguments,
+            cancellation=cancellation,
+            env=rsync.environment(self.snapshots.data_dir),
+            idle_timeout_s=SILENCE_S,
+        )
+        cancellation.check()
+        if outcome.exit_code:
+            said = '; '.join(map(readable, outcome.error_lines[-1:])) or f'exit code {outcome.exit_code}'
+            raise StoreError(f'It cannot be removed ({said}).')
+
+
+def low_priority() -> list[str]:
+    """Return what to put in front of a command so that backups and pages come first: nice(1), ionice(1)."""
+    idle = ['ionice', '-t', '-c', '3'] if shutil.which('ionice') else []
+    return ['nice', '-n', '19', *idle]

@@ -1,0 +1,55 @@
+"""Records without a snapshot are history: they and their logs stay for a while, and not too many of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from plumbus.events import Changed, EventBus, RunKind
+from plumbus.services.removal import EVERYTHING, UNFINISHED
+from plumbus.store.documents import Documents
+from plumbus.store.runlog import RunLogs
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(kw_only=True, slots=True)
+class History:
+    """`records`: the records of each kind of run. At most `count` of each kind stay, and none for longer than `days`."""
+
+    records: Mapping[RunKind, Documents[Any]]
+    logs: RunLogs
+    events: EventBus
+    days: int
+    count: int
+    now: Callable[[], datetime]
+
+    def expire(self) -> None:
+        """Remove what is too old or too much, with its log. What waits, runs or has a snapshot stays."""
+        for kind, records in self.records.items():
+            old = self._expired(records)
+            records.remove_all(old)
+            for run_id in old:
+                self.logs.delete(kind, run_id)
+                self.events.publish(Changed(noun=kind, id=run_id, action='deleted'))
+
+    def _expired(self, records: Documents[Any]) -> list[int]:
+        found = records.select(is_history, limit=EVERYTHING).items
+        newest_first = sorted(((since(run), run.id) for run in found), reverse=True)
+        oldest = self.now() - timedelta(days=self.days)
+        return [
+            run_id
+            for place, (time, run_id) in enumerate(newest_first)
+            if place >= self.count or time < oldest
+        ]
+
+
+def is_history(raw: Mapping[str, Any]) -> bool:
+    """Given a stored record, return whether it has ended and has no snapshot (any more)."""
+    return raw['status'] not in UNFINISHED and not raw.get('backup_path')
+
+
+def since(run: Any) -> datetime:
+    """Given a record, return since when it is nothing but history."""
+    times = (getattr(run, 'removed_at', None), run.end_time, run.created_at)
+    return next((time for time in times if time), NEVER)

@@ -1,0 +1,167 @@
+"""Takes snapshots away: at once for everybody, from the disk by and by. Their records tell the truth all the time."""
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from plumbus.backup.occupancy import Holding, freed_bytes, holding
+from plumbus.backup.snapshots import TIME_FORMAT, Snapshot, Snapshots
+from plumbus.errors import Conflict, NotFound, StoreError
+from plumbus.events import Changed, EventBus
+from plumbus.model import Backup, Status
+from plumbus.scheduling.queue import RunQueue
+from plumbus.store.documents import Documents
+
+UNFINISHED = {Status.QUEUED, Status.RUNNING}
+EVERYTHING = 10**9
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Removal:
+    """`readers`: the records of what reads snapshots (restores, verifications). `wake` is called when there is something
+    to remove from the disk. Hold `one_by_one` from a decision to what follows from it."""
+
+    backups: Documents[Backup]
+    readers: Sequence[Documents[Any]]
+    snapshots: Snapshots
+    queue: RunQueue
+    events: EventBus
+    now: Callable[[], datetime]
+    wake: Callable[[], None]
+    one_by_one: threading.RLock = field(default_factory=threading.RLock)
+
+    def in_use(self) -> set[int]:
+        """Return the backups that a restore or a verification reads or waits to read."""
+        return {
+            run.backup_id
+            for runs in self.readers
+            for run in runs.select(lambda raw: raw['status'] in UNFINISHED, limit=EVERYTHING).items
+        }
+
+    def retire(self, backup_id: int) -> Backup | None:
+        """Given a backup that is no longer kept, take its snapshot away; its record stays as history and is returned.
+
+        Return None if it has no snapshot (any more), or if someone pinned it or began to use it meanwhile. Raise
+        StoreError or OSError if that fails; the record is settled then when the files are removed.
+        """
+        with suppress(NotFound, Conflict):
+            self._take_away(self.backups.get(backup_id), keep_record=True)
+            return self.backups.get(backup_id)
+        return None
+
+    def delete(self, backup: Backup) -> None:
+        """Given a backup that has ended, delete its record and its snapshot, if it has one. Raise Conflict if it is needed."""
+        self._refuse(backup)
+        try:
+            self._take_away(backup, keep_record=False)
+        except NotFound:  # it never had a snapshot, or that is gone already
+            self.backups.remove(backup.id)
+
+    def take_job(self, job_id: int, folder: Path) -> None:
+        """Given a job and its folder, take that away with all its snapshots. Raise Conflict if one of them is being read."""
+        with self.one_by_one, self.backups.transaction():
+            used = self.in_use()
+            of_job = self.backups.select(lambda raw: raw['job_id'] == job_id, limit=EVERYTHING).items
+            if any(backup.id in used for backup in of_job):
+                message = 'A snapshot of this job is being restored or verified.'
+                raise Conflict(message, 'Wait for the end of that, or cancel it.')
+            self.snapshots.take_away(folder)
+        self.wake()
+
+    def settle(self, taken: Snapshot) -> None:
+        """Given a snapshot that was taken away, make sure that its record says so. Raise StoreError if it cannot be."""
+        backup_id = taken.description()['backup'].get('id')
+        original = Snapshot(taken.path.with_name(taken.moment.strftime(TIME_FORMAT)))
+        with self.one_by_one:
+            backup = self.backups.find(backup_id) if isinstance(backup_id, int) else None
+            path = self.snapshots.relative(original)
+            if backup and backup.backup_path == path and not original.path.exists():
+                self._record(backup, *self._share(taken), keep_record=True)
+
+    def freed(self, folder: Path, going: Collection[str]) -> int | None:
+        """Given a job's folder and the names of snapshots in it, return the bytes that come free when all these go.
+
+        None if that cannot be told, because what a snapshot says beside itself and its manifest cannot be read.
+        """
+        chains: dict[str, list[Snapshot]] = {}
+        for snapshot in self.snapshots.of(folder):
+            chains.setdefault(snapshot.owners, []).append(snapshot)
+        try:
+            return sum(
+                freed_bytes(holding(one, goes=one.path.name in going) for one in chain)
+                for chain in chains.values()
+            )
+        except StoreError as error:
+            log.warning('What comes free cannot be told. %s', error)
+            return None
+
+    def _take_away(self, backup: Backup, *, keep_record: bool) -> None:
+        with self.one_by_one:
+            snapshot = self.snapshots.at(backup.backup_path)
+            freed, heir = self._share(snapshot)
+            try:
+                with self.backups.transaction():  # nobody can pin it or begin to read it from here on
+                    self._refuse(self.backups.get(backup.id))
+                    self.snapshots.take_away(snapshot.path)
+                    self._record(backup, freed, heir, keep_record=keep_record)
+            finally:
+                self.wake()
+
+    def _refuse(self, backup: Backup) -> None:
+        if backup.pinned:
+            raise Conflict('This backup is pinned.', 'Unpin it first.')
+        if backup.id in self.in_use():
+            raise Conflict(
+                'This backup is being restored or verified.', 'Wait for the end of that, or cancel it.'
+            )
+        if self._is_built_on(backup):
+            message = 'A backup of this job is running and builds on this snapshot.'
+            raise Conflict(message, 'Wait for its end, or cancel it.')
+
+    def _is_built_on(self, backup: Backup) -> bool:
+        running = [ticket.run_id for ticket in self.queue.running() if ticket.kind == 'backup']
+        jobs = [run.job_id for run in map(self.backups.find, running) if run]
+        if not backup.backup_path or backup.job_id not in jobs:
+            return False
+        path = self.snapshots.data_dir / backup.backup_path
+        return self.snapshots.of(path.parent)[-1:] == [Snapshot(path)]
+
+    def _share(self, snapshot: Snapshot) -> tuple[int | None, Snapshot | None]:
+        """Return the bytes that only this snapshot holds, and the next one, which inherits the rest of what it stored."""
+        kin = [one for one in self.snapshots.of(snapshot.path.parent) if one.owners == snapshot.owners]
+        older = [one for one in kin if one.moment < snapshot.moment][-1:]
+        heir = next((one for one in kin if one.moment > snapshot.moment), None)
+        chain = [Holding(time=int(one.moment.timestamp()), goes=False, origins={}) for one in older]
+        try:
+            chain.append(holding(snapshot, goes=True))
+            chain += [holding(heir, goes=False)] if heir else []
+        except StoreError as error:
+            log.warning('What comes free with %s cannot be told. %s', snapshot.path.name, error)
+            return None, None
+        return freed_bytes(chain), heir
+
+    def _record(self, backup: Backup, freed: int | None, heir: Snapshot | None, *, keep_record: bool) -> None:
+        with self.backups.transaction():
+            if heir and freed is not None:
+                self._hand_on(max(0, backup.disk_bytes - freed), heir)
+            if keep_record:
+                self.backups.set(backup.id, removed_at=self.now(), backup_path=None, freed_bytes=freed)
+            else:
+                self.backups.remove(backup.id)
+        self.events.publish(
+            Changed(noun='backup', id=backup.id, action='updated' if keep_record else 'deleted')
+        )
+
+    def _hand_on(self, size: int, heir: Snapshot) -> None:
+        """What it stored and others still hold counts as stored by the next snapshot: so the sum stays what is on disk."""
+        path = self.snapshots.relative(heir)
+        for next_one in self.backups.select(lambda raw: raw.get('backup_path') == path, limit=1).items:
+            changed = self.backups.set(next_one.id, disk_bytes=next_one.disk_bytes + size)
+            with suppress(StoreError, OSError):
+                self.snapshots.note(heir, {'disk_bytes': changed.disk_bytes})
