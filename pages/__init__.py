@@ -12,6 +12,7 @@ from pages import (
     job_editor,
     jobs,
     login,
+    memory,
     missing,
     settings,
     theme,
@@ -22,6 +23,7 @@ from plumbus.engine import Engine
 def register_all(engine: Engine) -> None:
     """Given the engine, put every page on NiceGUI's app."""
     theme.install()
+    memory.install(engine)
     missing.register()
     # An address that is spelled out, like /jobs/new, comes before one with a number in the same place.
     pages = (

@@ -7,6 +7,7 @@ from nicegui import ui
 
 from pages.calls import ask
 from pages.frame import View, frame
+from pages.memory import memory
 from pages.widgets.history import Filters, history
 from pages.widgets.search import search_field
 from pages.widgets.text import box
@@ -74,7 +75,7 @@ class BackupList:
     async def _load_names(self) -> None:
         engine = self._view.engine
         clients: Choices = {client.id: client.name for client in await ask(engine.clients.all)}
-        jobs: Choices = {job.id: f'{job.client_name} · {job.name}' for job in await ask(engine.jobs.all)}
+        jobs: Choices = {job.id: f'{job.client_name} · {job.name}' for job in await ask(memory().jobs)}
         self._client.set_options(_options(ALL_CLIENTS, clients, self._client.value))
         self._job.set_options(_options(ALL_JOBS, jobs, self._job.value))
 

@@ -8,6 +8,7 @@ from nicegui import ui
 from pages.calls import ask
 from pages.frame import View, frame
 from pages.live import Batch
+from pages.memory import memory
 from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, chip, slice_of, text, to, when
 from pages.widgets.search import search_field
@@ -102,7 +103,7 @@ class ClientList:
         await self._listing.restart()
 
     async def _load(self, query: Query) -> Page[Standing]:
-        clients, jobs = await ask(self._view.engine.clients.all), await ask(self._view.engine.jobs.all)
+        clients, jobs = await ask(self._view.engine.clients.all), await ask(memory().jobs)
         standings = [
             Standing(client=client, jobs=[job for job in jobs if job.client_id == client.id])
             for client in clients

@@ -9,6 +9,7 @@ from nicegui import ui
 from pages.calls import ask, told
 from pages.frame import View, frame
 from pages.live import Batch
+from pages.memory import memory
 from pages.overview import DAYS, Concern, Overview, days, overview, squares
 from pages.running import under_way
 from pages.widgets.empty import empty, skeleton
@@ -50,7 +51,7 @@ def register(engine: Engine) -> None:
 def learn(engine: Engine) -> Knowledge:
     """Given the engine, return what the dashboard shows. Blocking."""
     now = datetime.now(UTC)
-    clients, jobs = list(engine.clients.all()), list(engine.jobs.all())
+    clients, jobs = list(engine.clients.all()), memory().jobs()
     history = _lately(engine, now)
     return Knowledge(
         stats=engine.system.stats(),
@@ -97,7 +98,7 @@ class Dashboard:
             return
         self._busy = True
         with told():
-            self._draw(await ask(learn, self._view.engine))
+            self._draw(await ask(memory().recall, 'dashboard', lambda: learn(self._view.engine)))
         self._busy = False
         if self._again:
             self._again = False

@@ -10,6 +10,7 @@ from nicegui import ui
 from pages import theme
 from pages.calls import ask, told
 from pages.live import Batch, Feed
+from pages.memory import memory
 from pages.running import RunningPill
 from pages.widgets.text import Text, box, button, icon_button
 from pages.widgets.when import keep_fresh
@@ -160,7 +161,7 @@ def _entry(words: str, target: str, icon: str, here: str) -> Text:
 
 def _count(engine: Engine, feed: Feed, badges: dict[str, Text]) -> None:
     async def count() -> None:
-        clients, jobs = await ask(engine.clients.all), await ask(engine.jobs.all)
+        clients, jobs = await ask(engine.clients.all), await ask(memory().jobs)
         failing = sum(job.last_status in {'failed', 'interrupted'} for job in jobs)
         for target, number in (('/clients', len(clients)), ('/jobs', len(jobs)), ('/backups', failing)):
             badges[target].text, badges[target].visible = str(number), number > 0

@@ -5,6 +5,7 @@ from nicegui import ui
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
 from pages.live import Batch
+from pages.memory import memory
 from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, acts, chip, slice_of, text, to, when
 from pages.widgets.search import search_field
@@ -81,8 +82,8 @@ class JobList:
         await self.listing.restart()
 
     async def _load(self, query: Query) -> Page[JobView]:
-        jobs = await ask(self._view.engine.jobs.all, self._client_id)
-        return slice_of([job for job in jobs if self._search in _searched(job)], self._columns, query)
+        wanted = [job for job in await ask(memory().jobs) if self._client_id in {None, job.client_id}]
+        return slice_of([job for job in wanted if self._search in _searched(job)], self._columns, query)
 
     async def _act(self, name: str, job_id: int) -> None:
         if name == 'edit':

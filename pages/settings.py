@@ -1,11 +1,14 @@
-"""Settings: PLUMBUS's key, the password, the theme, and what PLUMBUS is."""
+"""Settings: PLUMBUS's key, the password, the disk of the snapshots, and what PLUMBUS is."""
 
 from nicegui import ui
 
-from pages.calls import ask, praise
+from pages.calls import ask, praise, told
 from pages.client_form import code_to_copy
 from pages.frame import View, frame
+from pages.memory import memory
+from pages.widgets.empty import skeleton
 from pages.widgets.fields import Form
+from pages.widgets.storage import draw_storage
 from pages.widgets.text import Text, box, button, card
 from plumbus.engine import Engine
 from plumbus.errors import InvalidInput
@@ -27,6 +30,7 @@ def register(engine: Engine) -> None:
             with box('halves'):
                 with box('stack'):
                     _draw_key(view)
+                    _draw_storage(view)
                     _draw_about(view)
                 with box('stack'):
                     if view.user != LOCAL:
@@ -83,10 +87,31 @@ def _draw_key(view: View) -> None:
     ui.timer(0, load, once=True)
 
 
+def _draw_storage(view: View) -> None:
+    engine = view.engine
+    with card('Storage', classes='stack near'):
+        area = box('stack near')
+    with area:
+        skeleton(4)
+
+    async def load() -> None:
+        with told():
+            storage = await ask(engine.system.storage)
+            stats = await ask(memory().recall, 'stats', engine.system.stats)
+            area.clear()
+            with area:
+                draw_storage(storage, stats, engine.settings.disk_reserve_percent)
+
+    ui.timer(0, load, once=True)
+
+
 def _draw_facts(view: View) -> None:
     settings = view.engine.settings
     facts = {
         'Data': str(settings.data_dir),
+        'Verified each night': f'{settings.verify_share:g} % of what the snapshots take, from {settings.verify_hour}:00'
+        if settings.verify_share
+        else 'nothing',
         'At once': f'{settings.max_parallel} backups at most',
         'Time zone': str(settings.zone),
         'API': 'described at /api/docs',

@@ -18,7 +18,9 @@ class NoteCard:
     def __init__(self, view: View, backup: Backup) -> None:
         self._view, self._backup = view, backup
         with card(classes='stack near'), field('Note'), box('row-line top wrap'):
-            self._text = ui.textarea(value=backup.note, placeholder='Before the move to the new disk')
+            self._text = ui.textarea(
+                value=backup.note, placeholder='for instance: before the move to the new disk'
+            )
             self._text.classes('grow').props(f'autogrow rows=1 maxlength={LONGEST}')
             named(self._text, 'Note')
             self._button = button('Save note', icon='o_check', on_click=self._save)

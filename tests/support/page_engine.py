@@ -48,7 +48,13 @@ class PageEngine:
         now = page_data.now()
         self.events = EventBus()
         self.settings = SimpleNamespace(
-            zone=ZoneInfo('Europe/Berlin'), timezone='Europe/Berlin', data_dir='/srv/plumbus', max_parallel=3
+            zone=ZoneInfo('Europe/Berlin'),
+            timezone='Europe/Berlin',
+            data_dir='/srv/plumbus',
+            max_parallel=3,
+            disk_reserve_percent=2.0,
+            verify_share=5.0,
+            verify_hour=4,
         )
         self.client_list = [] if empty else page_data.clients(now)[: -2 if tidy else None]
         self.job_list = page_data.jobs(self.client_list, now)
@@ -390,6 +396,7 @@ class System:
     def __init__(self, engine: PageEngine) -> None:
         self._engine = engine
         self.version = '6.0.0'
+        self.warnings = list[str]()
 
     def stats(self) -> dict[str, Any]:
         backups = self._engine.backup_list
@@ -405,6 +412,16 @@ class System:
 
     def health(self) -> None:
         return None
+
+    def storage(self) -> dict[str, Any]:
+        return {
+            'rsync_version': '3.4.3',
+            'file_system': {
+                'hard_links': True, 'xattrs': True, 'acls': True, 'case_sensitive': True, 'sparse_files': True, 'reflinks': False,
+                'foreign_owners': True,
+            },
+            'warnings': list(self.warnings),
+        }  # fmt: skip
 
     def public_key(self) -> SimpleNamespace:
         key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPlumbusPlumbusPlumbusPlumbusPlumbusPlumbus plumbus'

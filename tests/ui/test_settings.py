@@ -12,6 +12,24 @@ async def test_it_shows_the_line_that_installs_the_key(user: User, engine: PageE
     await user.should_see(engine.system.public_key().install_command, retries=10)
 
 
+async def test_it_tells_what_the_disk_keeps_and_how_full_it_is(user: User, engine: PageEngine) -> None:
+    await user.open('/settings')
+    for words in (
+        '1.7 TB of 4.0 TB (42 %)',
+        '2 %, 80.0 GB',
+        '3.4.3',
+        'Hard links',
+        'Copies that share their blocks',
+    ):
+        await user.should_see(words, retries=10)
+
+
+async def test_it_tells_what_the_disk_lacks_and_the_remedy(user: User, engine: PageEngine) -> None:
+    engine.system.warnings.append('The disk of the snapshots knows no hard links. Use ext4, xfs or btrfs.')
+    await user.open('/settings')
+    await user.should_see('Use ext4, xfs or btrfs.', retries=10)
+
+
 async def test_it_changes_the_password(
     user: User, engine: PageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
