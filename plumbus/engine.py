@@ -213,15 +213,15 @@ class Engine:
             logs=self.backups.logs,
         )
 
-    def stop(self) -> None:
-        """Start nothing more, stop what runs; it is recorded as interrupted. Takes at most about nine seconds."""
+    def stop(self, timeout_s: float = 7) -> None:
+        """Start nothing more, stop what runs; it is recorded as interrupted. What runs on after `timeout_s` is ended for good."""
         with self._stopping:  # a signal and the end of the server both ask for it
             if self._stopped:
                 return
             self.reconciler.stop()
             self._housekeeping.stop(INTERRUPTED, timeout_s=0.5)
             self._scheduler.stop(timeout_s=1)
-            if not self._queue.stop(INTERRUPTED, timeout_s=7):
+            if not self._queue.stop(INTERRUPTED, timeout_s):
                 log.warning('Not all runs ended in time: their processes are ended for good.')
                 self.reconciler.give_up()
             self._claim.give_up()

@@ -49,15 +49,17 @@ class Commands:
         """Run the command after the backup, if there is one: after a failure and a cancel too.
 
         Its own failure is told without costing the snapshot. Who stops a run waits a few seconds for it; it is not ended
-        over there, for it may be what puts things right again.
+        over there, for it may be what puts things right again. Raise Cancelled if someone asks to stop meanwhile.
         """
         if not self.job.post_command:
             return
-        own = Cancellation(self.cancellation.witness)
+        stopping = self.cancellation.requested
+        heard = Cancellation(self.cancellation.witness) if stopping else self.cancellation
         limit = LAST_WORDS_S.get(self.cancellation.reason)
-        outcome = self._run('post-command', self.job.post_command, '', own, limit)
-        if outcome.timed_out:
+        outcome = self._run('post-command', self.job.post_command, '', heard, limit)
+        if outcome.timed_out or outcome.cancelled:
             self.reporter.say('nobody waits for the post-command any longer; it goes on over there')
+            heard.check()
         elif outcome.exit_code:
             self.reporter.say(str(failed('post_command', code=outcome.exit_code)))
 

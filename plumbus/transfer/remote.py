@@ -64,8 +64,10 @@ def ended_over_there(
         yield
     except BaseException as error:
         if mark and _was_given_up(error):
-            hurry = HURRY_S if cancellation.requested else UNHURRIED_S
-            told = _end(connection, _command(mark, sudo), Cancellation(cancellation.witness), hurry)
+            hurry, heard = UNHURRIED_S, cancellation
+            if cancellation.requested:
+                hurry, heard = HURRY_S, Cancellation(cancellation.witness)
+            told = _end(connection, _command(mark, sudo), heard, hurry)
             if told:
                 tell(told)
         raise
