@@ -78,14 +78,16 @@ class BackupPage:
         self._panel = None
         with self._body:
             if self._backup.status.finished:
-                draw_result(self._backup, self._accept)
+                draw_result(self._backup, self._view.zone, self._accept)
             else:
                 with card(classes='stack near').mark('live'):
                     self._panel = ProgressPanel(
                         self._backup.progress or Progress(phase=self._backup.status.value)
                     )
-        if self._backup.status.good:
+        if _has_snapshot(self._backup):
             self._draw_lasting()
+        else:
+            self._lasting.visible = False
 
     def _draw_lasting(self) -> None:
         if self._verify and self._note:
@@ -117,7 +119,7 @@ class BackupPage:
             button('Cancel', icon='o_close', on_click=self._cancel)
             return
         button_link('Job', f'/jobs/{backup.job_id}', icon='o_notes')
-        if backup.status.good:
+        if _has_snapshot(backup):
             button('Unpin' if backup.pinned else 'Pin', icon='o_push_pin', on_click=self._pin)
         button('Delete', icon='o_delete', on_click=self._delete)
 
@@ -146,7 +148,7 @@ class BackupPage:
     async def _delete(self) -> None:
         backup = self._backup
         losses = ['The record of this backup and its log']
-        if backup.status.good:
+        if _has_snapshot(backup):
             losses.append(
                 f'Its snapshot: {plural(backup.file_count, "file")}, {size(backup.size_bytes)}; frees about {size(backup.disk_bytes)}'
             )
@@ -154,3 +156,7 @@ class BackupPage:
             with told():
                 await ask(self._view.engine.backups.delete, backup.id)
                 ui.navigate.to('/backups')
+
+
+def _has_snapshot(backup: Backup) -> bool:
+    return backup.status.good and backup.removed_at is None

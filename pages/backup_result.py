@@ -1,8 +1,11 @@
 """What came of a backup, drawn once it has ended: figures, what is wrong, what to decide. No call of the engine is made here."""
 
+from datetime import tzinfo
+
 from nicegui.events import ClickEventArguments, Handler
 
 from pages.widgets.text import Text, box, button, button_link, card
+from pages.widgets.when import When
 from pages.wording import count, duration, plural, size
 from plumbus.model import Backup, Status
 
@@ -24,16 +27,29 @@ OWNERS = {
 }
 
 
-def draw_result(backup: Backup, accept: Handler[ClickEventArguments]) -> None:
+def draw_result(backup: Backup, zone: tzinfo, accept: Handler[ClickEventArguments]) -> None:
     """Given an ended backup, draw what came of it; `accept` is called when someone says that a shrunk source is right."""
     if backup.status.good:
         _draw_figures(backup)
     else:
         _draw_failure(backup)
-    if backup.suspicious:
+    if backup.removed_at:
+        _draw_removal(backup, zone)
+    elif backup.suspicious:
         _draw_suspicion(backup, accept)
     if backup.warnings:
         _draw_warnings(backup)
+
+
+def _draw_removal(backup: Backup, zone: tzinfo) -> None:
+    with box('card notice stack near', 'section').props('role=status aria-label="The snapshot was removed"'):
+        with box('strong', 'p'):
+            Text('Its snapshot was removed ')
+            When(backup.removed_at, zone)
+            Text(f', which freed {size(backup.freed_bytes)}.' if backup.freed_bytes is not None else '.')
+        Text(
+            'The record and the log are what is left. What the job keeps stands in its retention.', 'sub', 'p'
+        )
 
 
 def _draw_suspicion(backup: Backup, accept: Handler[ClickEventArguments]) -> None:

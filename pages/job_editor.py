@@ -12,6 +12,7 @@ from pages.missing import friendly, number_in
 from pages.selection import Selection
 from pages.widgets.fields import Form
 from pages.widgets.retention import RetentionEditor
+from pages.widgets.retention_preview import RetentionPreview
 from pages.widgets.schedule import ScheduleEditor
 from pages.widgets.text import Text, box, button, button_link, card
 from plumbus.engine import Engine
@@ -83,7 +84,10 @@ class JobEditor:
             self._schedule = ScheduleEditor(self._view.engine, job.schedule)
             self._schedule.timezone = job.timezone
         with card('Keep', classes='stack near'):
-            self._retention = RetentionEditor(job.retention)
+            self._retention = RetentionEditor(job.retention, self._retention_changed)
+            self._preview = (
+                RetentionPreview(self._view, job.id, lambda: self._retention.value) if job.id else None
+            )
         caption = 'bandwidth, time limit, retries, warnings, commands, time zone'
         with ui.expansion('Advanced', caption=caption).classes('card fold'), box('stack'):
             self._draw_advanced()
@@ -131,6 +135,10 @@ class JobEditor:
             hint='for instance a database dump; if it fails, so does the backup',
         )
         form.text('post_command', 'Command on the client afterwards', job.post_command)
+
+    async def _retention_changed(self) -> None:
+        if self._preview:
+            await self._preview.refresh()
 
     async def _zone_changed(self) -> None:
         self._schedule.timezone = self._form['timezone'] or None

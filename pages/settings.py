@@ -30,11 +30,11 @@ def register(engine: Engine) -> None:
             with box('halves'):
                 with box('stack'):
                     _draw_key(view)
-                    _draw_storage(view)
                     _draw_about(view)
                 with box('stack'):
                     if view.user != LOCAL:
                         PasswordCard(view)
+                    _draw_storage(view)
                     _draw_facts(view)
 
 
@@ -109,7 +109,7 @@ def _draw_facts(view: View) -> None:
     settings = view.engine.settings
     facts = {
         'Data': str(settings.data_dir),
-        'Verified each night': f'{settings.verify_share:g} % of what the snapshots take, from {settings.verify_hour}:00'
+        'Verified each night': f'{settings.verify_share:g} % of what the snapshots take, from {settings.verify_hour:02}:00'
         if settings.verify_share
         else 'nothing',
         'At once': f'{settings.max_parallel} backups at most',

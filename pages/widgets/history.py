@@ -89,7 +89,7 @@ def columns(zone: tzinfo, whose: Whose) -> list[Column[Backup]]:
 
 
 def _state(backup: Backup) -> Look | Status:
-    return DAMAGED if backup.verify_status == 'damaged' else backup.status
+    return DAMAGED if backup.verify_status == 'damaged' and not backup.removed_at else backup.status
 
 
 def _title(backup: Backup, whose: Whose) -> str:
@@ -102,6 +102,8 @@ def _title(backup: Backup, whose: Whose) -> str:
 
 
 def _remark(backup: Backup) -> str:
+    if backup.removed_at:
+        return 'the snapshot was removed'
     if backup.verify_errors:
         return backup.verify_errors[0]
     if backup.error_message:

@@ -1,5 +1,7 @@
 """The retention editor: presets, the numbers behind them, and what they mean in a sentence."""
 
+from collections.abc import Callable
+
 from nicegui import ui
 
 from pages.keeping import FIELDS, OWN, PRESETS, at_most, in_words, preset_of
@@ -13,7 +15,8 @@ from plumbus.model import Retention
 class RetentionEditor:
     """`value` is what stands in it."""
 
-    def __init__(self, retention: Retention) -> None:
+    def __init__(self, retention: Retention, on_change: Callable[[], object] = lambda: None) -> None:
+        self._on_change = on_change
         self._quiet = False
         names = {name: name for name in [*PRESETS, OWN]}
         self._preset = OneOf(names, preset_of(retention), 'How much to keep', self._preset_chosen)
@@ -37,21 +40,23 @@ class RetentionEditor:
         made.on_value_change(self._number_changed)
         return made.mark(name)
 
-    def _preset_chosen(self) -> None:
+    def _preset_chosen(self) -> object:
         preset = PRESETS.get(self._preset.value)
         if preset is None:
-            return
+            return None
         self._quiet = True
         for name, element in self._numbers.items():
             element.value = getattr(preset, name)
         self._quiet = False
         self._tell()
+        return self._on_change()
 
-    def _number_changed(self) -> None:
+    def _number_changed(self) -> object:
         if self._quiet:
-            return
+            return None
         self._preset.value = preset_of(Retention(**self.value))
         self._tell()
+        return self._on_change()
 
     def _tell(self) -> None:
         retention = Retention(**self.value)

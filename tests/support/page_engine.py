@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from plumbus.backup.retention import Candidate, decide
 from plumbus.errors import ClientError, Conflict, InvalidInput, NotFound
 from plumbus.events import Changed, EventBus, Logged, Progressed
 from plumbus.model import (
@@ -21,12 +22,14 @@ from plumbus.model import (
     Page,
     Progress,
     RemoteFile,
+    Retention,
     Status,
     Trigger,
     Verification,
     checked,
 )  # fmt: skip
 from plumbus.scheduling import timing
+from plumbus.services.retaining import Pruning
 from tests.support import page_data
 
 FINGERPRINT = 'SHA256:' + 'Zk3x9QdJ0vLr7bNf2TgWq8YcUu5MhE1sPoKa6iRXy4D'
@@ -61,7 +64,7 @@ class PageEngine:
         self.backup_list = page_data.history(self.job_list, now) if self.job_list else []
         self.clients, self.jobs, self.backups = Clients(self), Jobs(self), Backups(self)
         self.accounts, self.system = Accounts(), System(self)
-        self.verifications = Verifications(self)
+        self.verifications, self.retention = Verifications(self), Retaining(self)
         if not empty:
             self.backup_list += [
                 page_data.running(self.job_list[2], 501, now, 64),
@@ -370,6 +373,21 @@ class Verifications:
         run.status, run.progress = Status.CANCELLED, None
         self._engine.tell('verify', run.id)
         return run
+
+
+class Retaining:
+    def __init__(self, engine: PageEngine) -> None:
+        self._engine = engine
+
+    def prune(self, job_id: int, fields: dict[str, Any]) -> Pruning:
+        assert fields['dry_run']
+        mine = [b for b in self._engine.backup_list if b.job_id == job_id and b.status.good]
+        candidates = [Candidate(backup_id=b.id, time=b.start_time, pinned=b.pinned) for b in mine]
+        zone, now = self._engine.settings.zone, page_data.now()
+        verdict = decide(Retention(**fields['retention']), candidates, zone, now)
+        return Pruning(
+            keep=verdict.keep, remove=verdict.remove, freed_bytes=len(verdict.remove) * 700_000_000
+        )
 
 
 class Accounts:

@@ -120,3 +120,14 @@ async def test_it_says_how_owners_are_kept_where_that_is_not_plain(user: User, e
     backup.owners = 'real'
     await user.open(f'/backups/{backup.id}')
     await user.should_not_see('extended attributes')
+
+
+async def test_it_says_that_a_snapshot_was_removed(user: User, engine: PageEngine) -> None:
+    backup = good_one(engine)
+    backup.removed_at, backup.backup_path, backup.freed_bytes = backup.end_time, None, 700_000_000
+    await user.open(f'/backups/{backup.id}')
+    await user.should_see('Its snapshot was removed')
+    await user.should_see(', which freed 700.0 MB.')
+    await user.should_not_see('Verify')
+    await user.should_not_see('Pin')
+    await user.should_not_see('Files of this snapshot')

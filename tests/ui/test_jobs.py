@@ -141,3 +141,28 @@ async def test_it_says_when_the_job_runs_already(user: User, engine: PageEngine)
     engine.jobs.run(1)
     user.find('Run now').click()
     await user.should_see('is already running', retries=10)
+
+
+async def test_it_tells_what_another_retention_would_remove(user: User) -> None:
+    await user.open('/jobs/2/edit')
+    await user.should_see('stay and', retries=10)
+    user.find('Everything').click()
+    await user.should_see('snapshots stay.', retries=10)
+    field(user, 'Last').value = 1
+    await user.should_see(', 1 stays and', retries=10)
+    await user.should_see('stays: last')
+
+
+async def test_a_new_job_has_nothing_to_remove(user: User) -> None:
+    await user.open('/jobs/new?client=3')
+    await user.should_see('At most', retries=10)
+    await user.should_not_see('Which ones')
+
+
+async def test_it_lets_choose_how_much_a_source_may_shrink(user: User, engine: PageEngine) -> None:
+    await user.open('/jobs/2/edit')
+    shrink = field(user, 'Warn when the source shrank by more than … percent')
+    assert shrink.value == 50
+    shrink.value = 0
+    user.find('Save job').click()
+    await until(lambda: engine.jobs.get(2).shrink_warning_percent == 0)
