@@ -46,7 +46,7 @@ def check_user(_settings: Settings) -> Iterator[Finding]:
         yield problem(
             'user',
             f'The user id {uid} has no entry in /etc/passwd, and ssh does not start without one.',
-            f'Run PLUMBUS as a user of this machine, or make one: useradd --uid {uid} plumbus',
+            f'Give it one, as in: useradd --uid {uid} plumbus; in the container run as root or as its user plumbus (uid 1000).',
         )
         return
     kept = (
