@@ -1,6 +1,7 @@
 """What the documents say of settings, routes, causes and commands is what the program has."""
 
 import re
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import AliasChoices
 
 from plumbus.api.application import create_api
 from plumbus.api.security import Gate
+from plumbus.commands.arguments import COMMANDS
 from plumbus.config import Settings
 from plumbus.engine import Engine
 from scripts import troubleshooting
@@ -92,6 +94,24 @@ def test_it_documents_the_make_targets_it_has() -> None:
     for document in DOCUMENTS:
         used = set(re.findall(r'^make ([a-z0-9-]+)', document.read_text(encoding='utf-8'), re.MULTILINE))
         assert used <= targets, f'{document.name} names {used - targets}'
+
+
+def test_it_documents_every_command_with_its_options() -> None:
+    text = (ROOT / 'docs' / 'commands.md').read_text(encoding='utf-8')
+    assert rows(text).keys() == {command.name for command in COMMANDS}
+    for command in COMMANDS:
+        parser = ArgumentParser(add_help=False)
+        command.add_arguments(parser)
+        options = re.findall(r'--[a-z-]+', parser.format_help())
+        assert all(option in text for option in options), command.name
+
+
+def test_it_names_no_command_that_is_not_there() -> None:
+    known = {command.name for command in COMMANDS} | {'serve'}
+    sources = [*DOCUMENTS, *ROOT.glob('plumbus/**/*.py'), *ROOT.glob('pages/**/*.py')]
+    for source in sources:
+        named = set(re.findall(r'main\.py ([a-z][a-z0-9-]*)', source.read_text(encoding='utf-8')))
+        assert named <= known, f'{source.relative_to(ROOT)} names {named - known}'
 
 
 def anchors(document: Path) -> set[str]:
