@@ -16,7 +16,7 @@ from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, button, button_link, card
 from pages.widgets.verifying import VerifyCard
 from pages.widgets.when import When
-from pages.wording import TRIGGERS, plural, size
+from pages.wording import DAMAGED, TRIGGERS, plural, size
 from plumbus.engine import Engine
 from plumbus.errors import NotFound
 from plumbus.model import Backup, Progress
@@ -107,6 +107,8 @@ class BackupPage:
         with self._head:
             Text(backup.job_name, tag='h1')
             StatusChip(backup.status).mark('status')
+            if backup.verify_status == 'damaged' and _has_snapshot(backup):
+                StatusChip(DAMAGED)
             with box('sub'):
                 When(backup.start_time or backup.created_at, self._view.zone)
                 Text(f', {TRIGGERS[backup.trigger]}')

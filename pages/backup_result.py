@@ -1,5 +1,6 @@
 """What came of a backup, drawn once it has ended: figures, what is wrong, what to decide. No call of the engine is made here."""
 
+from collections.abc import Sequence
 from datetime import tzinfo
 
 from nicegui.events import ClickEventArguments, Handler
@@ -37,8 +38,8 @@ def draw_result(backup: Backup, zone: tzinfo, accept: Handler[ClickEventArgument
         _draw_removal(backup, zone)
     elif backup.suspicious:
         _draw_suspicion(backup, accept)
-    if backup.warnings:
-        _draw_warnings(backup)
+    if warnings := [line for line in backup.warnings if not _told_above(backup, line)]:
+        _draw_warnings(warnings)
 
 
 def _draw_removal(backup: Backup, zone: tzinfo) -> None:
@@ -99,7 +100,11 @@ def _draw_figures(backup: Backup) -> None:
         Text(remark, 'sub small', 'p').mark('owners')
 
 
-def _draw_warnings(backup: Backup) -> None:
-    with card('Warnings', plural(len(backup.warnings), 'line')), box('warnings divided mono', 'ul'):
-        for warning in backup.warnings:
+def _told_above(backup: Backup, line: str) -> bool:
+    return backup.suspicious and (backup.error_message or '').startswith(line)
+
+
+def _draw_warnings(warnings: Sequence[str]) -> None:
+    with card('Warnings', plural(len(warnings), 'line')), box('warnings divided mono', 'ul'):
+        for warning in warnings:
             Text(warning, tag='li')

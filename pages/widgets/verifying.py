@@ -82,9 +82,9 @@ class VerifyCard:
 
     def _draw_result(self) -> None:
         backup = self._backup
-        if backup.verify_status is None:
+        if backup.verify_status is None and not self._busy:
             Text('Its files have not been read again since they were stored.', 'sub', 'p')
-        else:
+        elif backup.verify_status:
             self._draw_finding(backup)
         if self._run and self._run.status.finished and not self._run.status.good:
             Text(f'The last try did not get through: {_why(self._run)}', 'wrap-any', 'p').props('role=status')
