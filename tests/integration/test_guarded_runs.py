@@ -76,4 +76,5 @@ def test_it_stops_when_another_program_fills_the_disk(small_disk: Path, sshd: Ss
             assert not engine.backups.get(started.id).status.finished
         (small_disk / 'filler').write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096 - 2**20))
         backup = engine.backups.wait(started.id, 60)
-    assert (backup.status, backup.cause) == (Status.FAILED, 'room_used_up')
+    assert backup.status is Status.FAILED
+    assert backup.cause in {'room_used_up', 'disk_full'}  # whoever notices first, PLUMBUS or rsync
