@@ -35,6 +35,7 @@ from plumbus.services.removal import Removal
 from plumbus.services.restores import Restores
 from plumbus.services.retaining import Retaining
 from plumbus.services.runs import Runs
+from plumbus.services.search import Search, folded
 from plumbus.services.stock import Stock
 from plumbus.services.system import System
 from plumbus.services.verifications import Verifications
@@ -42,6 +43,7 @@ from plumbus.store.claim import Claim
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents, utc_now
 from plumbus.store.runlog import RunLogs
+from plumbus.store.search_index import SearchIndex
 from plumbus.store.vault import Vault, load_key
 from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
@@ -134,6 +136,7 @@ class Engine:
             kind='verify', records=store.verifications, queue=self._queue, snapshots=snapshots,
             backups=store.backups, share_percent=settings.verify_share, **shared,
         )  # fmt: skip
+        self.search = self._made_search(store, snapshots)
         self.system = System(
             data_dir=data_dir, database=store.database, clients=store.clients, backups=store.backups, jobs=self.jobs,
             queue=self._queue, keys=keys, tool=tool, disk=disk, scheduler_alive=lambda: self._scheduler.alive, now=clock,
@@ -143,6 +146,10 @@ class Engine:
         )
         self._housekeeping = self._made_housekeeping(store, removal, clock)
         self.reconciler = self._made_reconciler()
+
+    def _made_search(self, store: Store, snapshots: Snapshots) -> Search:
+        index = SearchIndex(snapshots.data_dir / 'index' / 'search.sqlite', folded)
+        return Search(index=index, backups=store.backups, snapshots=snapshots, events=self.events)
 
     def _made_removal(self, store: Store, snapshots: Snapshots, clock: Clock) -> Removal:
         return Removal(
@@ -203,6 +210,7 @@ class Engine:
         self._queue.start()
         self._scheduler.start()
         self.reconciler.start()
+        self.search.start()
         self._housekeeping.start()
 
     def _stock(self) -> Stock:
@@ -218,6 +226,7 @@ class Engine:
         with self._stopping:  # a signal and the end of the server both ask for it
             if self._stopped:
                 return
+            self.search.stop()
             self.reconciler.stop()
             self._housekeeping.stop(INTERRUPTED, timeout_s=0.5)
             self._scheduler.stop(timeout_s=1)

@@ -16,6 +16,7 @@ from plumbus.api import (
     login,
     pruning,
     restores,
+    search,
     system,
     verifications,
 )
@@ -28,7 +29,7 @@ from plumbus.engine import Engine
 
 ASSETS = '/api/docs/assets'
 ROUTERS = (
-    clients.router, jobs.router, pruning.router, backups.router, downloads.router, comparing.router, restores.router,
+    clients.router, jobs.router, pruning.router, backups.router, downloads.router, comparing.router, search.router, restores.router,
     verifications.router, system.router,
 )  # fmt: skip
 DESCRIPTION = 'Backups of Linux machines over SSH and rsync. Times are ISO 8601 with offset, sizes are bytes.'

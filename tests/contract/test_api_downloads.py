@@ -182,3 +182,24 @@ async def test_the_versions_of_a_file_are_listed(api: AsyncClient, twice: str, j
 async def test_no_versions_are_found_elsewhere(api: AsyncClient, twice: str, job_id: int, path: str) -> None:
     assert_problem(await api.get(f'/api/jobs/{job_id}/versions?path={path}'), 404)
     assert_problem(await api.get('/api/jobs/99/versions?path=/etc/hosts'), 404)
+
+
+async def test_names_are_searched(api: AsyncClient, engine: ScriptedEngine, twice: str, job_id: int) -> None:
+    await api.put(twice, json={'note': 'something happens, and the index looks again'})
+    told = (await api.get('/api/search', params={'q': 'hosts'})).json()
+    assert (told['success'], told['q'], told['total'], told['complete']) == (True, 'hosts', 1, True)
+    hit = told['results'][0]
+    assert (hit['path'], hit['job_id'], hit['first_backup_id'], hit['last_backup_id']) == (
+        '/etc/hosts',
+        job_id,
+        1,
+        2,
+    )
+    assert (hit['client_name'], hit['job_name'], hit['size']) == ('Pi in the attic', 'Home', 4)
+    assert (await api.get('/api/search?q=only&backup_id=1&job_id=&client_id=')).json()['total'] == 1
+    assert (await api.get('/api/search?q=only&limit=1&offset=1')).json()['results'][0][
+        'path'
+    ] == '/etc/only 2'
+    for wrong in ('', '%20', 'x' * 501):
+        assert list(assert_problem(await api.get(f'/api/search?q={wrong}'), 422)['fields']) == ['q']
+    assert list(assert_problem(await api.get('/api/search'), 422)['fields']) == ['q']

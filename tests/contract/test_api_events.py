@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from plumbus.api.application import create_api
 from plumbus.api.security import Gate
-from tests.support.fake_engine import TIMEOUT_S, ScriptedEngine
+from tests.support.fake_engine import OWN_LISTENERS, TIMEOUT_S, ScriptedEngine
 
 Event = tuple[str, Any]
 
@@ -81,7 +81,7 @@ def until(condition: Any) -> bool:
 
 
 async def nobody_listens(engine: ScriptedEngine) -> bool:
-    return await asyncio.to_thread(until, lambda: engine.events.listener_count == 0)
+    return await asyncio.to_thread(until, lambda: engine.events.listener_count == OWN_LISTENERS)
 
 
 async def test_it_tells_all_until_the_end(
@@ -116,7 +116,7 @@ async def test_nobody_listens_any_more_when_the_reader_has_gone(
     for _ in range(5):
         async with reading(reader, running_id) as events:
             assert (await anext(events))[0] == 'status'
-            assert engine.events.listener_count == 1
+            assert engine.events.listener_count == OWN_LISTENERS + 1
         assert await nobody_listens(engine)
     engine.release.set()
 

@@ -9,7 +9,7 @@ from httpx import AsyncClient
 
 from plumbus.errors import TransferFailed
 from tests.contract.test_api_access import assert_problem
-from tests.support.fake_engine import ScriptedEngine
+from tests.support.fake_engine import OWN_LISTENERS, ScriptedEngine
 
 SHOWN = {
     'id', 'client_id', 'client_name', 'name', 'source_paths', 'source_path', 'excludes', 'schedule', 'timezone', 'enabled', 'retention',
@@ -115,7 +115,7 @@ async def test_a_run_may_be_waited_for(api: AsyncClient, engine: ScriptedEngine,
     assert (backup['status'], backup['trigger'], backup['file_count']) == ('completed', 'api', 3)
     job = (await api.get(f'/api/jobs/{job_id}')).json()
     assert (job['last_status'], job['last_backup_id']) == ('completed', 1)
-    assert engine.events.listener_count == 0
+    assert engine.events.listener_count == OWN_LISTENERS
 
 
 async def test_the_wait_ends_when_the_time_is_up(
@@ -125,7 +125,7 @@ async def test_the_wait_ends_when_the_time_is_up(
     answer = await api.post(f'/api/jobs/{job_id}/run?wait=0.3')
     assert answer.status_code == 202
     assert answer.json()['status'] in {'queued', 'running'}
-    assert engine.events.listener_count == 0
+    assert engine.events.listener_count == OWN_LISTENERS
     engine.release.set()
 
 

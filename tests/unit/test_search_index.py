@@ -1,0 +1,134 @@
+"""Names are found where and as long as snapshots have them, and a broken index is made anew."""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from plumbus.errors import StoreError
+from plumbus.services.search import folded
+from plumbus.store.search_index import Hit, Known, Row, SearchIndex
+
+
+def rows(*paths: str, size: int = 1) -> Iterable[Row]:
+    for path in paths:
+        folder, _, name = path.encode('utf-8', 'surrogateescape').rpartition(b'/')
+        yield Row(folder, name, 'f', size, 10)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> SearchIndex:
+    made = SearchIndex(tmp_path / 'index' / 'search.sqlite', folded)
+    made.prepare()
+    return made
+
+
+def told(hits: list[Hit]) -> list[tuple[int, str, int, int]]:
+    return sorted(
+        (hit.job_id, f'{hit.folder.decode()}/{hit.name.decode()}', hit.first, hit.last) for hit in hits
+    )
+
+
+def test_it_tells_from_when_to_when(index: SearchIndex) -> None:
+    index.add(Known(1, 1, 1), rows('etc/a', 'etc/b'))
+    index.add(Known(2, 1, 1), rows('etc/a', 'etc/c'))
+    index.add(Known(3, 1, 1), rows('etc/a', 'etc/b'))
+    hits, more = index.find('etc/')
+    assert told(hits) == [(1, 'etc/a', 1, 3), (1, 'etc/b', 1, 3), (1, 'etc/c', 2, 2)]
+    assert not more
+    assert told(index.find('b', backup_id=2)[0]) == []
+    assert told(index.find('c', backup_id=2)[0]) == [(1, 'etc/c', 2, 2)]
+    assert told(index.find('b', backup_id=1)[0]) == [(1, 'etc/b', 1, 1)]
+
+
+def test_what_a_removed_backup_alone_had_is_gone(index: SearchIndex) -> None:
+    index.add(Known(1, 1, 1), rows('a', 'b'))
+    index.add(Known(2, 1, 1), rows('b', 'c'))
+    index.add(Known(3, 1, 1), rows('c', 'd'))
+    index.remove([Known(1, 1, 1)])
+    assert [len(index.find(name)[0]) for name in 'abcd'] == [0, 1, 1, 1]
+    index.remove([Known(3, 1, 1)])
+    assert told(index.find('c')[0]) == [(1, '/c', 2, 2)]
+    assert index.find('d')[0] == []
+    index.add(Known(4, 1, 1), rows('c'))
+    assert told(index.find('c')[0]) == [(1, '/c', 2, 4)]
+    assert index.find('b')[0][0].last == 2
+
+
+def test_it_shows_how_a_file_was_last(index: SearchIndex) -> None:
+    index.add(Known(1, 1, 1), rows('a', size=1))
+    index.add(Known(2, 1, 1), rows('a', size=7))
+    assert [hit.size for hit in index.find('a')[0]] == [7]
+
+
+def test_it_is_narrowed_to_a_job_and_a_client(index: SearchIndex) -> None:
+    for number, (job_id, client_id) in enumerate([(1, 1), (2, 1), (3, 2)], start=1):
+        index.add(Known(number, job_id, client_id), rows('same'))
+    assert len(index.find('same')[0]) == 3
+    assert [hit.job_id for hit in index.find('same', job_id=2)[0]] == [2]
+    assert [hit.job_id for hit in index.find('same', client_id=1)[0]] == [1, 2]
+    assert index.find('same', client_id=2, job_id=1)[0] == []
+
+
+@pytest.mark.parametrize(
+    ('text', 'found'),
+    [
+        ('NOTES', ['home/Notes.txt']), ('*.txt', ['home/Notes.txt', 'home/deep/x.txt']), ('?.txt', ['home/deep/x.txt']),
+        ('deep/x', ['home/deep/x.txt']), ('/home/deep/x.txt', ['home/deep/x.txt']), ('home/*.txt', ['home/Notes.txt', 'home/deep/x.txt']),
+        ('%', ['home/100%']), ('_', []), ("'; DROP TABLE files; --", []), ('ÜM', ['home/üm']), ('caf\ufffd', ['home/caf\udce9']),
+        ('*' * 50 + 'q', []), ('[', []), ('deep', ['home/deep']),
+    ],
+)  # fmt: skip
+def test_it_matches_parts_and_patterns(index: SearchIndex, text: str, found: list[str]) -> None:
+    names = (
+        'home',
+        'home/Notes.txt',
+        'home/deep',
+        'home/deep/x.txt',
+        'home/100%',
+        'home/üm',
+        'home/caf\udce9',
+    )
+    index.add(Known(1, 1, 1), rows(*names))
+    hits = [hit.folder + b'/' + hit.name for hit in index.find(text)[0]]
+    assert sorted(one.decode('utf-8', 'surrogateescape') for one in hits) == found
+
+
+def test_a_backup_is_taken_up_wholly_or_not_at_all(index: SearchIndex) -> None:
+    def breaking() -> Iterable[Row]:
+        yield from rows('a', 'b')
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        index.add(Known(1, 1, 1), breaking())
+    assert (index.known(), index.find('a')[0]) == ([], [])
+
+
+@pytest.mark.parametrize('damage', [b'no database at all' * 100, b''])
+def test_a_damaged_index_is_made_anew(index: SearchIndex, damage: bytes) -> None:
+    index.add(Known(1, 1, 1), rows('a'))
+    for left in index.path.parent.iterdir():
+        left.unlink()
+    index.path.write_bytes(damage)
+    with pytest.raises(StoreError):
+        index.find('a')
+    index.prepare()
+    assert (index.known(), index.find('a')[0]) == ([], [])
+
+
+def test_an_index_of_another_version_is_made_anew(index: SearchIndex) -> None:
+    index.add(Known(1, 1, 1), rows('a'))
+    index.prepare()
+    assert len(index.known()) == 1
+    with sqlite3.connect(index.path) as file:
+        file.execute('PRAGMA user_version = 99')
+    file.close()
+    index.prepare()
+    assert index.known() == []
+
+
+def test_more_than_can_be_counted_is_said(index: SearchIndex) -> None:
+    index.add(Known(1, 1, 1), rows(*(f'file-{number}' for number in range(10_001))))
+    hits, more = index.find('file')
+    assert (len(hits), more) == (10_000, True)
