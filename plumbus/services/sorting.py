@@ -41,12 +41,12 @@ class Sorting:
 
     def new_jobs(self) -> list[Job]:
         """Return the jobs that the database lacks, in the order of ids."""
-        wanted = {item.description.job.id for item in self.taken.values()}
+        wanted = {item.description.job.id for item in self._accepted()}
         return [self._jobs[number] for number in sorted(wanted - self.jobs.keys())]
 
     def new_clients(self) -> list[Client]:
         """Return the clients that the database lacks, with those they are reached through, in the order of ids."""
-        pending = [item.description.client.id for item in self.taken.values()]
+        pending = [item.description.client.id for item in self._accepted()]
         pending += [job.client_id for job in self.new_jobs()]
         wanted: set[int] = set()
         while pending:
@@ -55,6 +55,9 @@ class Sorting:
                 wanted.add(client.id)
                 pending += [client.jump_client_id] if client.jump_client_id else []
         return [self._clients[number] for number in sorted(wanted - self.clients.keys())]
+
+    def _accepted(self) -> Iterable[Found]:
+        return [*self.taken.values(), *self.known.values()]
 
     def _put(self, item: Found) -> None:
         number = item.description.backup.id

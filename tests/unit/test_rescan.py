@@ -256,6 +256,19 @@ def test_it_merges_what_is_missing_and_leaves_the_rest(folder: Folder) -> None:
     assert folder.rescan(merge=True).backups == []
 
 
+@pytest.mark.parametrize('name', ['config', 'history'])
+def test_it_brings_back_either_half_of_the_database(folder: Folder, name: str) -> None:
+    keep(folder.path, 1, way=[(a_client(1, jump_client_id=2), None), (a_client(2), None)])
+    folder.rescan()
+    (folder.path / 'db' / f'{name}.json').unlink()
+    again = Folder(folder.path)
+    with pytest.raises(Conflict):
+        again.rescan()
+    again.rescan(merge=True)
+    assert [one.id for one in again.clients.all()] == [1, 2]
+    assert (again.jobs.get(1).client_id, again.backups.get(1).job_id) == (1, 1)
+
+
 def test_it_mixes_no_two_things_of_one_id(folder: Folder) -> None:
     mine = folder.clients.add(a_client(0, name='mine', created_at=START + timedelta(days=90)))
     keep(folder.path, 1, a_job(1, mine.id), [(a_client(mine.id, name='of another time'), None)])
