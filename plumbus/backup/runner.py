@@ -168,7 +168,7 @@ class BackupRunner:
             reporter=attempt.reporter,
             cancellation=attempt.cancellation,
             home=self.snapshots.data_dir,
-            room=RoomGuard(self.snapshots.data_dir, self.reserve_percent),
+            room=RoomGuard(self.snapshots.root, self.reserve_percent),
             moment=int(attempt.moment.timestamp()),
             deadline=attempt.deadline,
         )

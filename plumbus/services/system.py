@@ -67,7 +67,7 @@ class System:
         backups = self.backups.select(limit=10**9).items
         return {
             **stats.summary(self.jobs.jobs.all(), backups, self.clients.count(), self.now()),
-            **stats.disk_space(self.data_dir),
+            **stats.disk_space(self.data_dir / 'backups'),
             'running': _backups_and_restores(self.queue.running()),
             'queued': _backups_and_restores(self.queue.queued()),
             'overdue_jobs': len(self.jobs.overdue()),

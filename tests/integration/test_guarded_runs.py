@@ -67,6 +67,23 @@ def test_it_refuses_before_the_transfer_what_does_not_fit(small_disk: Path, sshd
 
 
 @needs_root
+def test_it_looks_at_the_disk_of_the_snapshots_where_that_is_another(
+    tmp_path: Path, sshd: Sshd, source: Path
+) -> None:
+    (source / 'big').write_bytes(os.urandom(10 * 2**20))
+    backups = tmp_path / 'data' / 'backups'
+    backups.mkdir(parents=True)
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'none', backups], check=True)
+    try:
+        with running_engine(tmp_path / 'data') as engine:
+            assert engine.system.stats()['disk_total_bytes'] == 8 * 2**20
+            backup = back_up(engine, job_for(engine, sshd, source).id)
+    finally:
+        subprocess.run(['umount', backups], check=True)
+    assert (backup.status, backup.cause) == (Status.FAILED, 'no_room')
+
+
+@needs_root
 def test_it_stops_when_another_program_fills_the_disk(small_disk: Path, sshd: Sshd, source: Path) -> None:
     (source / 'big').write_bytes(os.urandom(5 * 2**20))
     with running_engine(small_disk) as engine:
