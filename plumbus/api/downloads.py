@@ -1,4 +1,4 @@
-"""The route of downloads: streams that cost no memory, and whose work ends with whoever reads them."""
+"""The routes of downloads and previews: streams that cost no memory, and whose work ends with whoever reads them."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -9,16 +9,23 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from plumbus.api.answers import Answer
 from plumbus.api.door import Door, PathText, in_thread
 from plumbus.api.errors import problem
 from plumbus.api.schemas import problems
 from plumbus.backup.archives import FORMATS, MEDIA_TYPES, Format
 from plumbus.backup.download import ANY_FILE, Download, RangeNotSatisfiable
+from plumbus.backup.preview import Preview
 
 router = APIRouter(prefix='/api/backups', tags=['Backups'])
 MOST_PATHS = 1000
 RangeHeader = Annotated[str, Header(alias='Range', max_length=200)]
 IfRangeHeader = Annotated[str, Header(alias='If-Range', max_length=200)]
+SAFE = {
+    'Content-Encoding': 'identity',  # whatever compresses answers on the way must leave it as it is
+    'Content-Security-Policy': "default-src 'none'; sandbox",
+}
+IMAGES: dict[str, Any] = {kind: {} for kind in ('image/png', 'image/jpeg', 'image/gif', 'image/webp')}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         'description': 'The file, or the archive.',
@@ -65,12 +72,29 @@ def download(
     return Stream(found.chunks, status_code=status, headers=_headers(found), media_type=found.media_type)
 
 
+@router.get(
+    '/{backup_id}/preview', response_model=Preview, responses={200: {'content': IMAGES}, **problems(404, 422)}
+)
+def preview(
+    engine: Door,
+    backup_id: int,
+    path: PathText,
+    *,
+    raw: Annotated[bool, Query(description='The picture itself.')] = False,
+) -> Response:
+    """Show the head of a text file, or tell that it is a picture, which `raw` brings for an <img>."""
+    if not raw:
+        return Answer(engine.backups.preview(backup_id, path))
+    kind, size, chunks = engine.backups.image(backup_id, path)
+    headers = SAFE | {'Content-Length': str(size), 'Content-Disposition': 'inline'}
+    return Stream(chunks, headers=headers, media_type=kind)
+
+
 def _headers(found: Download) -> dict[str, str]:
     headers = {
         'Content-Disposition': disposition(found.name),
-        'Content-Encoding': 'identity',  # whatever compresses answers on the way must leave it as it is
-        'Content-Security-Policy': "default-src 'none'; sandbox",
         'X-Accel-Buffering': 'no',
+        **SAFE,
     }
     if found.size is not None:
         start, length = found.part or (0, found.size)

@@ -12,6 +12,7 @@ from plumbus.backup.archives import Format
 from plumbus.backup.compare import Difference, compare
 from plumbus.backup.download import Download, download_archive, download_file, is_folder
 from plumbus.backup.explore import FileList, list_files
+from plumbus.backup.preview import Preview, image, preview
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.backup.textdiff import TextDifference, text_difference
 from plumbus.backup.versions import Dated, Version, versions
@@ -116,6 +117,14 @@ class Backups(Runs[Backup]):
     def text_diff(self, backup_id: int, against: int, path: str) -> TextDifference:
         """Return line by line what is other in a file of a backup than in the same file of another one. Raise NotFound."""
         return text_difference(self.snapshot(against), self.snapshot(backup_id), path)
+
+    def preview(self, backup_id: int, path: str) -> Preview:
+        """Return what can be shown of a file in a backup. Raise NotFound if there is no plain file."""
+        return preview(self.snapshot(backup_id), path)
+
+    def image(self, backup_id: int, path: str) -> tuple[str, int, Iterator[bytes]]:
+        """Return media type, size and content of a picture in a backup. Raise NotFound if there is none of a safe kind."""
+        return image(self.snapshot(backup_id), path)
 
     def versions(self, job_id: int, path: str) -> list[Version]:
         """Return every distinct version of a file that a job's backups hold, the newest first. Raise NotFound."""

@@ -203,3 +203,44 @@ async def test_names_are_searched(api: AsyncClient, engine: ScriptedEngine, twic
     for wrong in ('', '%20', 'x' * 501):
         assert list(assert_problem(await api.get(f'/api/search?q={wrong}'), 422)['fields']) == ['q']
     assert list(assert_problem(await api.get('/api/search'), 422)['fields']) == ['q']
+
+
+async def test_a_text_is_shown(api: AsyncClient, engine: ScriptedEngine, address: str) -> None:
+    preview, home = (
+        address.replace('download', 'preview'),
+        engine.settings.data_dir / FOLDER / 'tree' / 'home',
+    )
+    told = (await api.get(preview, params={'path': '/home/pi/notes ☃.txt'})).json()
+    assert (told['kind'], told['text'], told['truncated'], told['size']) == ('text', '0123456789', False, 10)
+    (home / 'long').write_text('<script>' * 10_000)
+    told = (await api.get(preview, params={'path': '/home/long'})).json()
+    assert (told['kind'], len(told['text']), told['truncated']) == ('text', 65_536, True)
+    (home / 'binary').write_bytes(bytes(100))
+    assert (await api.get(preview, params={'path': '/home/binary'})).json()['kind'] == 'binary'
+
+
+async def test_only_safe_pictures_are_shown(api: AsyncClient, engine: ScriptedEngine, address: str) -> None:
+    preview, home = (
+        address.replace('download', 'preview'),
+        engine.settings.data_dir / FOLDER / 'tree' / 'home',
+    )
+    (home / 'picture.txt').write_bytes(b'\x89PNG\r\n\x1a\n' + bytes(100))
+    (home / 'picture.png').write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    )
+    assert (await api.get(preview, params={'path': '/home/picture.txt'})).json()['image_type'] == 'image/png'
+    shown = await api.get(preview, params={'path': '/home/picture.txt', 'raw': True})
+    assert (shown.status_code, shown.headers['content-type'], len(shown.content)) == (200, 'image/png', 108)
+    assert shown.headers['x-content-type-options'] == 'nosniff'
+    assert 'sandbox' in shown.headers['content-security-policy']
+    assert (await api.get(preview, params={'path': '/home/picture.png'})).json()['kind'] == 'text'
+    assert_problem(await api.get(preview, params={'path': '/home/picture.png', 'raw': True}), 404)
+
+
+@pytest.mark.parametrize('raw', ['', '&raw=true'])
+@pytest.mark.parametrize(
+    'path',
+    ['../../etc/shadow', '%2e%2e/etc/shadow', '/etc/shadow', '/home/shadow', '/home/etc/shadow', '/home/fifo', '/home', '/a%00', '/none'],
+)  # fmt: skip
+async def test_no_preview_leaves_the_snapshot(api: AsyncClient, address: str, path: str, raw: str) -> None:
+    assert_problem(await api.get(f'{address.replace("download", "preview")}?path={path}{raw}'), 404)
