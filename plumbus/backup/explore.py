@@ -142,7 +142,7 @@ def _shown(facts: Facts) -> SnapshotFile:
         target=None if facts.target is None else name_text(facts.target),
         mode=stat.filemode(facts.mode),
         owner=str(facts.uid),
-        group=str(facts.gid),
+        group=str(facts.gid) if facts.gid >= 0 else '?',  # rsync could not tell it
     )
 
 
