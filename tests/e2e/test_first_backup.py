@@ -18,6 +18,8 @@ def test_it_backs_up_a_new_client_from_the_first_click_to_completed(
     set_up_job(visitor, sshd, sample, f'attic {look}')
     watch_backup(visitor)
     look_inside(visitor, sample)
+    read_again(visitor)
+    look_at_retention(visitor)
     visitor.goto('/')
     expect(visitor.get_by_role('link', name=f'<i>{look}</i> {{{{7*7}}}}').first).to_be_visible()
     assert fits(visitor)
@@ -34,7 +36,7 @@ def add_client(page: Page, sshd: Sshd, name: str) -> None:
     page.get_by_label('Login name').fill(sshd.user)
     page.get_by_label('SSH port').fill(str(sshd.port))
     page.get_by_role('button', name='Test the connection').click()
-    expect(page.get_by_text('it works')).to_be_visible()
+    expect(page.get_by_text('it works')).to_be_visible(timeout=LIVE_S)
     expect(page.get_by_text('SHA256:').first).to_be_visible()
     assert fits(page)
     page.get_by_role('button', name='Trust and save').click()
@@ -43,6 +45,7 @@ def add_client(page: Page, sshd: Sshd, name: str) -> None:
 
 
 def set_up_job(page: Page, sshd: Sshd, sample: Path, name: str) -> None:
+    expect(page.get_by_role('button', name='Save job')).to_be_in_viewport(ratio=1)
     page.get_by_label('Name of the job').fill(name)
     for ticked in ('/etc', '/home'):  # what the step before suggested
         box = page.get_by_role('checkbox', name=ticked, exact=True)
@@ -91,4 +94,26 @@ def look_inside(page: Page, sample: Path) -> None:
     expect(page.get_by_text('<b>bold {{1+1}}.txt', exact=True)).to_be_visible()
     expect(page.get_by_text('notes.txt', exact=True)).to_be_visible()
     assert page.get_by_role('button', name='cache', exact=True).count() == 0
+    assert fits(page)
+
+
+def read_again(page: Page) -> None:
+    page.get_by_role('button', name='Verify').click()
+    expect(page.get_by_text('every file is as it was stored')).to_be_visible(timeout=LIVE_S)
+    expect(page.get_by_role('main').get_by_text('verified', exact=True).last).to_be_visible()
+    page.get_by_label('Note', exact=True).fill('the first one')
+    page.get_by_role('button', name='Save note').click()
+    expect(page.get_by_role('button', name='Save note')).to_be_hidden()
+    page.reload()
+    expect(page.get_by_label('Note', exact=True)).to_have_value('the first one')
+    assert fits(page)
+
+
+def look_at_retention(page: Page) -> None:
+    page.get_by_role('link', name='Job', exact=True).click()
+    page.get_by_role('link', name='Edit').click()
+    expect(page.get_by_text('The only snapshot stays.')).to_be_visible()
+    page.get_by_text('Which ones').click()
+    expect(page.get_by_text('stays: last').first).to_be_visible()
+    expect(page.get_by_role('button', name='Save job')).to_be_in_viewport(ratio=1)
     assert fits(page)
