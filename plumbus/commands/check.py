@@ -75,7 +75,7 @@ def as_text(found: Iterable[Finding]) -> Iterator[str]:
 
 def _all(settings: Settings) -> Iterator[Finding]:
     yield from _made(OF_THE_MACHINE, settings)
-    if settings.data_dir.resolve().is_dir():
+    if data_folder.is_usable(settings):  # else the same would be told again and again
         yield from _made(OF_THE_DATA, settings)
 
 

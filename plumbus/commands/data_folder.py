@@ -10,7 +10,7 @@ from plumbus.backup.capabilities import probe_file_system
 from plumbus.backup.guards import size
 from plumbus.backup.shortcomings import shortcomings_of_disk
 from plumbus.commands.findings import Finding, ok, problem, warning
-from plumbus.commands.ownership import name_of
+from plumbus.commands.ownership import how_to_give, name_of
 from plumbus.config import Settings
 from plumbus.errors import StoreError
 from plumbus.failures import MORE_ROOM
@@ -27,21 +27,23 @@ def check_folder(settings: Settings) -> Iterator[Finding]:
     if not data_dir.exists():
         yield _not_there(data_dir)
         return
-    closed = [
-        folder
-        for folder in (data_dir, *(data_dir / name for name in FOLDERS))
-        if folder.exists() and not (folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK))
-    ]
+    closed = _closed(data_dir)
     for folder in closed:
         why = 'cannot be written' if folder.is_dir() else 'is no folder'
         me, owner = name_of(os.geteuid()), name_of(folder.stat().st_uid)
         yield problem(
             'data folder',
             f'{folder} {why} by {me}; it belongs to {owner}.',
-            f'Give it to the user that PLUMBUS runs as (chown -R {me} {data_dir}), and see that its disk is writable.',
+            f'See that its disk is writable. To give it to {me}: {how_to_give(data_dir, me)}',
         )
     if not closed:
         yield ok('data folder', f'{data_dir} can be written')
+
+
+def is_usable(settings: Settings) -> bool:
+    """Given the settings, return whether the data folder is there and can be written."""
+    data_dir = settings.data_dir.resolve()
+    return data_dir.exists() and not _closed(data_dir)
 
 
 def check_modes(settings: Settings) -> Iterator[Finding]:
@@ -53,7 +55,7 @@ def check_modes(settings: Settings) -> Iterator[Finding]:
         *_open_to_others([data_dir], 'warning', 700),
         *_open_to_others(private, 'problem', 700),
         *_open_to_others([path for path in files if path.suffix != '.pub'], 'problem', 600),
-        *_of_others(private + files),
+        *_of_others(data_dir, private + files),
     ]
     yield from found or [ok('permissions', 'nobody else may read the data folder, the database and the keys')]
 
@@ -97,6 +99,12 @@ def check_file_system(settings: Settings) -> Iterator[Finding]:
         yield ok('file system', ', '.join(has))
 
 
+def _closed(data_dir: Path) -> list[Path]:
+    folders = [folder for folder in (data_dir, *(data_dir / name for name in FOLDERS)) if folder.exists()]
+    wanted = os.R_OK | os.W_OK | os.X_OK
+    return [folder for folder in folders if not (folder.is_dir() and os.access(folder, wanted))]
+
+
 def _not_there(data_dir: Path) -> Finding:
     above = next(parent for parent in data_dir.parents if parent.exists())
     if os.access(above, os.W_OK | os.X_OK):
@@ -113,14 +121,14 @@ def _open_to_others(paths: list[Path], level: str, mode: int) -> Iterator[Findin
             yield (problem if level == 'problem' else warning)('permissions', message, f'chmod {mode} {path}')
 
 
-def _of_others(paths: list[Path]) -> Iterator[Finding]:
+def _of_others(data_dir: Path, paths: list[Path]) -> Iterator[Finding]:
     foreign = [path for path in paths if path.exists() and path.stat().st_uid != os.geteuid()]
     if foreign:
         me, owner = name_of(os.geteuid()), name_of(foreign[0].stat().st_uid)
         yield (warning if os.geteuid() == 0 else problem)(
             'permissions',
             f'{foreign[0]} belongs to {owner}, and this is {me}.',
-            f'Run this and PLUMBUS as the same user. To give all to {me}: chown -R {me} {foreign[0].parent}',
+            f'Run this and PLUMBUS as the same user. To give it to {me}: {how_to_give(data_dir, me)}',
         )
 
 

@@ -26,5 +26,10 @@ def require_own(data_dir: Path) -> None:
     raise PlumbusError(
         f'The folder {written} belongs to {owner}, and this is {me}: what {me} writes there PLUMBUS could not read.',
         f'Run it as {owner}, as in: sudo -u {owner} python main.py … If PLUMBUS shall run as {me} from now on: '
-        f'chown -R {me} {data_dir}',
+        f'{how_to_give(data_dir, me)}',
     )
+
+
+def how_to_give(data_dir: Path, user: str) -> str:
+    """Given the data folder and a user's name, return the command that gives it to him and leaves the snapshots as they are."""
+    return f'cd {data_dir} && chown -R {user} db keys logs; chown {user} . backups backups/* backups/*/*'

@@ -12,12 +12,14 @@ from plumbus.errors import StoreError
 
 LOCK_TIMEOUT_S = 30.0
 LOCK_PAUSE_S = 0.001
+# Files in snapshots have owners of their own, which are worth keeping.
+GIVE_IT = 'Give it to the user that runs PLUMBUS (chown, but not -R below backups/; python main.py check says more).'
 REMEDIES = {
     errno.ENOSPC: ('the disk is full', 'Free some space there, for instance by deleting old backups.'),
     errno.EDQUOT: ('the disk quota is used up', 'Free some space there, or raise the quota.'),
     errno.EROFS: ('the file system is read-only', 'Check the disk for errors and mount it writable.'),
-    errno.EACCES: ('permission is denied', 'Give the data folder to the user that runs PLUMBUS (chown -R).'),
-    errno.EPERM: ('it is not permitted', 'Give the data folder to the user that runs PLUMBUS (chown -R).'),
+    errno.EACCES: ('permission is denied', GIVE_IT),
+    errno.EPERM: ('it is not permitted', GIVE_IT),
     errno.EMFILE: ('too many files are open', 'Raise the limit of open files (ulimit -n), then restart.'),
 }
 

@@ -232,7 +232,16 @@ def test_it_tells_what_others_may_read(data: Path) -> None:
 def test_it_tells_a_database_of_another_user(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = os.geteuid()
     monkeypatch.setattr(os, 'geteuid', lambda: mine + 4321)
-    assert 'chown' in look(data)['permissions'].remedy
+    remedy = look(data)['permissions'].remedy
+    assert f'cd {data} && chown -R' in remedy
+    assert '-R' not in remedy.split(';')[1], 'files in snapshots keep their owners'
+
+
+def test_it_tells_a_folder_that_cannot_be_used_once(data: Path) -> None:
+    (data / 'logs').touch()
+    found = [one for one in findings(settings(data, port=0)) if one.level == 'problem']
+    assert [one.topic for one in found] == ['data folder']
+    assert str(data / 'logs') in found[0].message
 
 
 def test_it_tells_a_key_that_cannot_be_read(data: Path) -> None:
