@@ -4,13 +4,16 @@ It goes wherever processes are started for a run, so it also carries who notes t
 """
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from plumbus.errors import Cancelled
 
+WITHIN_S = 9.0
 log = logging.getLogger(__name__)
 Environment = Mapping[str, str] | None
 
@@ -53,6 +56,7 @@ class Cancellation:
         self._lock = threading.Lock()
         self._asked = threading.Event()
         self._reason = ''
+        self._end_by = math.inf
         self._callbacks: list[Callable[[], None]] = []
 
     @property
@@ -65,12 +69,17 @@ class Cancellation:
         """Why, as given to `cancel` (for instance 'cancelled' or 'interrupted'); empty before."""
         return self._reason
 
-    def cancel(self, reason: str) -> None:
-        """Given a reason, ask the run to stop and call back everyone who subscribed."""
+    @property
+    def time_left_s(self) -> float:
+        """What is left of the time to end in; endless before someone asks to stop."""
+        return max(0.0, self._end_by - time.monotonic())
+
+    def cancel(self, reason: str, within_s: float = WITHIN_S) -> None:
+        """Given a reason and how long it may take, ask the run to stop and call back everyone who subscribed."""
         with self._lock:
             if self._asked.is_set():
                 return
-            self._reason = reason
+            self._reason, self._end_by = reason, time.monotonic() + within_s
             self._asked.set()
             callbacks = list(self._callbacks)
         for callback in callbacks:

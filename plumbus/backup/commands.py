@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 
-from plumbus.backup.execution import CANCELLED, INTERRUPTED
 from plumbus.backup.reporting import Reporter, readable
 from plumbus.cancellation import Cancellation
 from plumbus.failures import failed
@@ -14,10 +13,7 @@ from plumbus.transfer.remote import marked
 from plumbus.transfer.ssh import SshSession
 
 IDLE_TIMEOUT_S = 3600.0
-LAST_WORDS_S = {
-    INTERRUPTED: 3.0,
-    CANCELLED: 4.0,
-}  # so long somebody who stops a run waits for its last command
+LAST_WORDS_S = 2.0  # at least so long somebody who stops a run waits for its last command
 
 
 @dataclass(kw_only=True, slots=True)
@@ -48,14 +44,14 @@ class Commands:
     def after(self) -> None:
         """Run the command after the backup, if there is one: after a failure and a cancel too.
 
-        Its own failure is told without costing the snapshot. Who stops a run waits a few seconds for it; it is not ended
+        Its own failure is told without costing the snapshot. Who stops a run waits some seconds for it; it is not ended
         over there, for it may be what puts things right again. Raise Cancelled if someone asks to stop meanwhile.
         """
         if not self.job.post_command:
             return
         stopping = self.cancellation.requested
         heard = Cancellation(self.cancellation.witness) if stopping else self.cancellation
-        limit = LAST_WORDS_S.get(self.cancellation.reason)
+        limit = max(LAST_WORDS_S, self.cancellation.time_left_s) if stopping else None
         outcome = self._run('post-command', self.job.post_command, '', heard, limit)
         if outcome.timed_out or outcome.cancelled:
             self.reporter.say('nobody waits for the post-command any longer; it goes on over there')

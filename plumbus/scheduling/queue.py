@@ -135,7 +135,7 @@ class RunQueue:
             self._known = {(ticket.kind, ticket.run_id): ticket for ticket in running}
             self._changed.notify_all()
         for ticket in (*running, *waiting):
-            self._guarded(lambda each: each.cancellation.cancel(reason), ticket)
+            self._guarded(lambda each: each.cancellation.cancel(reason, 0.9 * timeout_s), ticket)
         for ticket in waiting:
             self._guarded(self._dropped, ticket)
         deadline = time.monotonic() + timeout_s

@@ -14,7 +14,8 @@ from plumbus.errors import ClientError, PlumbusError
 from plumbus.transfer.process import run
 from plumbus.transfer.rsync import MARK
 
-HURRY_S, UNHURRIED_S = 3.0, 15.0  # somebody who stops a run waits for it
+SHORTEST_S, LONGEST_S = 2.0, 15.0
+SHARE = 0.6  # of the time that is left to end in: a command of the job may follow
 # Without a line break and without an exclamation mark, for the sake of login shells of the csh family.
 END = ' '.join(
     [
@@ -64,10 +65,9 @@ def ended_over_there(
         yield
     except BaseException as error:
         if mark and _was_given_up(error):
-            hurry, heard = UNHURRIED_S, cancellation
-            if cancellation.requested:
-                hurry, heard = HURRY_S, Cancellation(cancellation.witness)
-            told = _end(connection, _command(mark, sudo), heard, hurry)
+            limit = min(LONGEST_S, max(SHORTEST_S, SHARE * cancellation.time_left_s))
+            heard = Cancellation(cancellation.witness) if cancellation.requested else cancellation
+            told = _end(connection, _command(mark, sudo), heard, limit)
             if told:
                 tell(told)
         raise

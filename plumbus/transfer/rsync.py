@@ -170,8 +170,8 @@ def _common(options: Options, shell: str, *, relative: bool = True) -> list[byte
 
 
 def _program(options: Options) -> str:
-    """The words that start rsync over there; no user has a say in them."""
-    return f'{f"env {MARK}={options.mark} " if options.mark else ""}{"sudo -n " if options.sudo else ""}rsync'
+    """The words that start rsync over there, with no shell left in between; no user has a say in them."""
+    return f'{f"exec env {MARK}={options.mark} " if options.mark else ""}{"sudo -n " if options.sudo else ""}rsync'
 
 
 def _transfer(options: Options) -> list[bytes]:
