@@ -1,6 +1,8 @@
 """One verification: a child reads the snapshot again, and every backup that has part in what it finds says so."""
 
 import logging
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -31,6 +33,7 @@ from plumbus.transfer.names import path_text
 MOST_TOLD = 100
 SILENCE_S = 900.0  # a failing disk tries again for minutes before it gives up
 NO_MANIFEST = 'The list of what belongs to this snapshot (its manifest) is damaged or missing, so nothing can be compared.'
+PROGRAM = str(Path(plumbus.__file__).parents[1])
 log = logging.getLogger(__name__)
 
 
@@ -165,7 +168,8 @@ class Reading:
         outcome = process.run(
             self._arguments(),
             cancellation=self.cancellation,
-            env={**rsync.environment(self.home), 'PYTHONPATH': str(Path(plumbus.__file__).parents[1])},
+            env=rsync.environment(self.home)
+            | {'PYTHONPATH': os.pathsep.join([PROGRAM, *filter(None, sys.path)])},
             on_output=self._take,
             on_error=lambda lines: self.reporter.say(*map(readable, lines)),
             idle_timeout_s=SILENCE_S,
@@ -189,7 +193,9 @@ class Reading:
 
     def _arguments(self) -> list[str]:
         told = (str(self.snapshot.tree), str(self.snapshot.manifest), self.snapshot.owners)
-        return [sys.executable, '-P', '-m', verify_child.__name__, *told]
+        # Its own name may lead through a folder that is closed to this user, or be gone after an upgrade.
+        python = shutil.which(sys.executable) or '/proc/self/exe'
+        return [python, '-P', '-m', verify_child.__name__, *told]
 
     def _take(self, lines: list[bytes]) -> None:
         handlers: Mapping[str, Callable[[Any], None]] = {

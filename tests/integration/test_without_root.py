@@ -427,3 +427,16 @@ def test_it_says_so_where_it_can_keep_no_owners(without_attributes: Path, sshd: 
     assert [path.name for path in (copy / 'modes' / 'read-only folder').iterdir()] == ['other']
     assert stat.S_IMODE((copy / 'modes' / 'read-only folder').stat().st_mode) == 0o555
     assert (copy / 'links' / 'absolute').is_symlink()
+
+
+def test_it_verifies_what_it_made(served: Unprivileged, api: httpx.Client, sshd: Sshd, zoo: Path) -> None:
+    backup = back_up(api, add_job(api, sshd, zoo))
+    ended = answered(api.post(f'/api/backups/{backup["id"]}/verify?wait=60'))
+    assert (ended['status'], ended['verify_status']) == ('completed', 'ok'), ended
+    assert (ended['verify_errors'], ended['warnings']) == ([], [])
+    link = snapshot_of(served, backup).tree / str(zoo / 'links' / 'relative').lstrip('/')
+    link.write_text('/elsewhere')
+    ended = answered(api.post(f'/api/backups/{backup["id"]}/verify?wait=60'))
+    assert ended['verify_errors'] == [
+        f'{zoo}/links/relative leads to /elsewhere instead of ../contents/text.'
+    ]
