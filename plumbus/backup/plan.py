@@ -1,9 +1,10 @@
 """Pure: what a scan listed and what the last manifest knows → what to fetch, link and remove, and how much that is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from plumbus.backup.hardlinks import HardLinks
 from plumbus.backup.manifest import Entry
 from plumbus.failures import failed
 from plumbus.transfer.items import Item
@@ -31,15 +32,21 @@ class Tally:
         """How many the new snapshot needs: folders are never shared, files only while nothing of them changes."""
         return self.folders + self.new + self.changed
 
-    def see(self, item: Item, entry: Entry) -> None:
-        """Given one more item and its entry, count it."""
+    def count(self, entry: Entry) -> None:
+        """Given one more entry, count it."""
         if entry.kind == 'd':
             self.folders += 1
             return
         self.files += 1
         if entry.kind == 'f' and not entry.linked:
             self.bytes += entry.size
-        if item.is_new:
+
+    def see(self, item: Item, entry: Entry, known: Entry | None = None) -> None:
+        """Given one more item, its entry and what was known under its name, count it, also as new or changed."""
+        self.count(entry)
+        if entry.kind == 'd':
+            return
+        if known is None:
             self.new += 1
         elif not item.is_unchanged:
             self.changed += 1
@@ -51,7 +58,7 @@ class Plan:
 
     `fetch`: path → the entry as the scan saw it (folders whose attributes differ included). `remove`: what is gone, deepest
     first. `links`: (leader, further name) of unchanged files. `touched`: folders that stay and
-    get their times set again. `distrusted`: files whose copy is known as damaged.
+    get their times set again. `distrusted`: files whose copy is known as damaged. `sources`: what the job names.
     """
 
     tally: Tally
@@ -59,6 +66,7 @@ class Plan:
     remove: list[bytes]
     links: list[tuple[bytes, bytes]]
     touched: set[bytes]
+    hard_links: HardLinks
     distrusted: frozenset[bytes] = frozenset()
 
     @property
@@ -69,6 +77,16 @@ class Plan:
     def wanted(self) -> list[bytes]:
         """Return what is asked of the client, folders whose content changes here included (their times change with it)."""
         return sorted({*self.fetch, *self.touched} - {ROOT})
+
+    def around(self) -> set[bytes]:
+        """Return what comes along besides: the folders above what is asked for."""
+        found: set[bytes] = set()
+        for path in self.wanted():
+            above = _parent(path)
+            while above not in found:
+                found.add(above)
+                above = _parent(above)
+        return found - {ROOT}
 
 
 @dataclass(slots=True)
@@ -83,25 +101,36 @@ class Planner:
     keep: Callable[[Entry], None]
     distrusted: frozenset[bytes] = frozenset()
     tally: Tally = field(default_factory=Tally)
+    _hard_links: HardLinks = field(default_factory=HardLinks)
     _fetch: dict[bytes, Entry] = field(default_factory=dict)
     _links: list[Entry] = field(default_factory=list)
     _passed: dict[bytes, Entry] = field(default_factory=dict)
 
     def add(self, item: Item) -> None:
-        """Given the next item of the scan, sort it in. Raise TransferFailed if its name leads out of the tree."""
-        known = None if item.is_new else self._look_up(item.path)
+        """Given the next item of the scan, sort it in. Raise TransferFailed if its name leads out of the tree.
+
+        What is told as deleted (the content of a folder in whose place a file is now) is missed here anyway.
+        """
+        if item.is_deleted:
+            return
+        known = self._known(item)
         entry = entry_of(item, known)
-        self.tally.see(item, entry)
+        self.tally.see(item, entry, known)
+        if known is not None:
+            self._hard_links.see(entry, known, unchanged=item.is_unchanged)
         if item.is_hardlink and item.extra:
             self._links.append(entry)
         elif (not item.is_unchanged or item.path in self.distrusted) and item.path != ROOT:
             self._fetch[item.path] = entry
         self.keep(entry)
 
-    def finish(self) -> Plan:
-        """Return the plan once every item was added."""
+    def finish(self, scanned: Callable[[], Iterable[Entry]]) -> Plan:
+        """Given what was kept, return the plan once every item was added."""
         for entry in self.known:
             self._passed[entry.path] = entry
+        self._hard_links.settle(self._passed, self._fetch)
+        if self._hard_links.broken:
+            self._fetch |= {one.path: one for one in scanned() if self._hard_links.is_apart(one)}
         links = self._settle_links()
         self.tally.deleted = sum(entry.kind != 'd' for entry in self._passed.values())
         self._tally_fetch()
@@ -112,6 +141,7 @@ class Planner:
             remove=sorted(self._passed, reverse=True),
             links=links,
             touched=touched - self._passed.keys(),
+            hard_links=self._hard_links,
             distrusted=self.distrusted,
         )
 
@@ -124,6 +154,16 @@ class Planner:
             else:
                 local.append((entry.target, entry.path))
         return local
+
+    def _known(self, item: Item) -> Entry | None:
+        """What was there in place of a new thing is gone. A new link to another file may be told as one and stands over a file."""
+        if item.is_new and not item.is_hardlink:
+            return None
+        known = self._look_up(item.path)
+        if known is not None and known.kind != chr(item.change[1]):
+            self._passed[known.path] = known
+            return None
+        return known
 
     def _look_up(self, path: bytes) -> Entry | None:
         found = self._passed.pop(path, None)
@@ -144,13 +184,14 @@ class Planner:
 def entry_of(item: Item, known: Entry | None = None, algorithm: str | None = None) -> Entry:
     """Given an item and what the last manifest knew, return its entry.
 
-    A transferred file is stored by this snapshot and brings its checksum; an unchanged one inherits it. Raise
-    TransferFailed if the name leads out of the tree.
+    A transferred file is stored by this snapshot and brings its checksum; an unchanged one inherits it, but not one that
+    is linked to another now. Raise TransferFailed if the name leads out of the tree.
     """
     if b'..' in item.path.split(b'/') or not item.path:
         raise failed('hostile')
     kind = chr(item.change[1])
-    inherited = known if known is not None and not item.has_data else None
+    moved = item.is_hardlink and item.extra
+    inherited = known if known is not None and not item.has_data and not moved else None
     checksum = bytes.fromhex(item.checksum.decode()) if item.checksum and item.checksum.strip(b'0') else None
     return Entry(
         path=item.path,
@@ -164,7 +205,7 @@ def entry_of(item: Item, known: Entry | None = None, algorithm: str | None = Non
         algorithm=inherited.algorithm if inherited else (algorithm if checksum else None),
         stored=not item.is_unchanged,
         linked=item.is_hardlink,
-        target=item.extra or (inherited.target if inherited else None),
+        target=item.extra or (inherited.target if inherited and (item.is_hardlink or kind == 'L') else None),
         born=known.born if known else 0,
     )
 

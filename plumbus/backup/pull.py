@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from plumbus.backup.arrivals import Arrivals, lies_there
 from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.guards import RoomGuard, size
@@ -95,44 +96,47 @@ class Pull:
         tally.fetch_files, tally.fetch_bytes = tally.files, tally.bytes
         self._announce()
         self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
-        fetched = Tally()
-        with ManifestWriter(self.workspace.manifest) as manifest:
+        with ManifestWriter(self.workspace.noted) as noted:
 
             def take(item: Item) -> None:
-                entry = entry_of(item, algorithm=reader.algorithm)._replace(stored=True)
-                fetched.see(item, entry)
-                manifest.add(self._counted(entry))
+                if not item.is_deleted:
+                    noted.add(entry_of(item, algorithm=reader.algorithm)._replace(stored=True))
 
             reader = OutputReader(take, self._show_transfer)
             where = self.session.rsync_shell, self.session.alias, self._sources(), self.workspace.tree
             arguments = rsync.fetch_all_arguments(self.options, *where)
             self._transfer(arguments, reader)
-        self.pulled.tally = fetched
-        self._finish_links()
+        doubtful = self.pulled.exit_code != 0
+        with self.workspace.open_tree() as tree:
+            self._finish_manifest(
+                self.workspace.noted,
+                lambda entry: None if doubtful and not lies_there(tree, entry) else entry,
+            )
 
     def _next_run(self, plan: Plan) -> None:
         self.pulled.tally = plan.tally
         self._announce()
         self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
-        fetched: dict[bytes, Entry] = {}
+        arrivals = Arrivals(plan)
         if plan.changes_anything:
             self.workspace.fetching = True
             self.reporter.phase('preparing')
             self._make_ready(plan)
-            self._fetch(plan, fetched)
-            self._drop_missing(plan, fetched)
-        self._finish_manifest(plan, fetched)
+            self._fetch(plan, arrivals)
+        self._finish_manifest(self.workspace.scanned, arrivals.outcome)
+        self._count_changes(plan.tally, arrivals.dropped)
 
     def _scan_in_place(self) -> Plan:
         """Go on with the tree of a first run that was interrupted: nothing shares with it."""
         self.reporter.say('going on with what an interrupted run has fetched')
-        if self.workspace.manifest.exists():
+        if self.workspace.manifest.exists() and not self.workspace.noted.exists():
             self.workspace.manifest.replace(self.workspace.noted)
-        with self.workspace.open_tree() as tree, ManifestWriter(self.workspace.scanned) as scanned:
+        with self.workspace.open_tree() as tree:
             known = entries_below(tree, self.workspace.noted, self.cancellation.check)
-            planner = Planner(known=known, keep=scanned.add)
-            self._scan(self.workspace.tree, planner.add)
-            return planner.finish()
+            with ManifestWriter(self.workspace.scanned) as scanned:
+                planner = Planner(known=known, keep=scanned.add)
+                self._scan(self.workspace.tree, planner.add)
+            return self._planned(planner)
 
     def _scan_and_link(self, previous: Snapshot) -> Plan:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix='link') as helper:
@@ -141,10 +145,13 @@ class Pull:
                 with ManifestWriter(self.workspace.scanned) as scanned:
                     planner = Planner(read_manifest(previous.manifest), scanned.add, self.distrusted)
                     self._scan(previous.tree, planner.add)
-                    plan = planner.finish()
+                plan = self._planned(planner)
             finally:
                 linking.result()
         return plan
+
+    def _planned(self, planner: Planner) -> Plan:
+        return planner.finish(lambda: read_manifest(self.workspace.scanned))
 
     def _scan(self, against: Path, take: Callable[[Item], None]) -> None:
         self.reporter.phase('scanning')
@@ -177,32 +184,42 @@ class Pull:
             shared = not self.workspace.continued
             Readying(tree, remains, shared, self.cancellation.check).make_ready(plan)
 
-    def _fetch(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
-        def take(item: Item) -> None:
-            planned = plan.fetch.get(item.path)
-            if planned is not None:
-                fetched[item.path] = entry_of(item, planned, reader.algorithm)._replace(stored=True)
-
-        reader = OutputReader(take, self._show_transfer)
+    def _fetch(self, plan: Plan, arrivals: Arrivals) -> None:
+        reader = OutputReader(lambda item: arrivals.take(item, reader.algorithm), self._show_transfer)
         arguments = rsync.fetch_listed_arguments(
             self.options, self.session.rsync_shell, self.session.alias, self.workspace.tree
         )
         self._transfer(arguments, reader, nul_separated(plan.wanted()))
-
-    def _drop_missing(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
-        """What was planned but did not come (vanished, unreadable) is not in this snapshot: no stale copy stays."""
         with self.workspace.open_tree() as tree:
-            for path in sorted(plan.fetch.keys() - fetched.keys(), reverse=True):
-                tree.remove_quietly(path)
+            arrivals.settle(tree, doubtful=self.pulled.exit_code != 0)
 
-    def _finish_manifest(self, plan: Plan, fetched: dict[bytes, Entry]) -> None:
+    def _finish_manifest(self, listed: Path, outcome: Callable[[Entry], Entry | None]) -> None:
+        """Given the entries that were listed and what became of each, write the manifest and count what is in it."""
+        tally = self.pulled.tally = Tally()
         with ManifestWriter(self.workspace.manifest) as manifest, self.workspace.open_tree() as tree:
-            for scanned in read_manifest(self.workspace.scanned):
-                entry = fetched.get(scanned.path) if scanned.path in plan.fetch else scanned
+            for known in read_manifest(listed):
+                entry = outcome(known)
                 if entry is not None:
+                    tally.count(entry)
                     manifest.add(self._counted(self._with_checksum(tree, entry)))
-        self.workspace.scanned.unlink()
+        tally.new = tally.files
+        listed.unlink()
         self._finish_links()
+
+    def _count_changes(self, planned: Tally, dropped: list[Entry]) -> None:
+        """Given what the scan counted and which files are missing nevertheless, count what this snapshot changed."""
+        tally = self.pulled.tally
+        if self.previous is None:
+            return
+        tally.new, tally.changed, tally.deleted = planned.new, planned.changed, planned.deleted
+        missing = {entry.path: entry for entry in dropped}
+        for known in read_manifest(self.previous.manifest) if missing else ():
+            entry = missing.get(known.path)
+            if entry is not None and known.kind == entry.kind:
+                tally.deleted += 1
+                tally.changed -= entry.stored
+                del missing[known.path]
+        tally.new -= sum(entry.stored for entry in missing.values())
 
     def _with_checksum(self, tree: Tree, entry: Entry) -> Entry:
         """A file that an interrupted run had fetched was not transferred again, so its checksum is computed here."""
@@ -229,7 +246,7 @@ class Pull:
         """Count what becomes part of the manifest, and note since when its inode is there."""
         self.linked = self.linked or (entry.linked and entry.checksum is None)
         if entry.stored or self.previous is None:
-            entry = entry._replace(born=self.moment)
+            entry = entry._replace(born=self.moment, stored=True)
         if entry.kind == 'f' and not entry.linked:
             self.pulled.origins[entry.born] += entry.size
             self.pulled.disk_bytes += entry.size if entry.born == self.moment else 0

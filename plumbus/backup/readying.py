@@ -11,7 +11,10 @@ from plumbus.backup.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Readying:
-    """`shared` tells that `tree` is a link copy of an older snapshot; `remains` are trees of interrupted runs."""
+    """`shared` tells that `tree` is a link copy of an older snapshot; `remains` are trees of interrupted runs.
+
+    What was hard-linked and is no longer is made private in any case: rsync does not break a link by itself.
+    """
 
     tree: Tree
     remains: Sequence[Tree]
@@ -34,7 +37,7 @@ class Readying:
             if path in plan.distrusted:
                 self.tree.remove(path)
             if not self._adopted(path, entry):
-                self._make_way(path, entry)
+                self._make_way(path, entry, private=self.shared or plan.hard_links.is_apart(entry))
 
     def _adopted(self, path: bytes, entry: Entry) -> bool:
         if entry.kind != 'f' or entry.linked:
@@ -47,12 +50,12 @@ class Readying:
         except PermissionError:  # without root its own mode may keep us out: it comes whole then
             self.tree.remove(path)
 
-    def _make_way(self, path: bytes, entry: Entry) -> None:
+    def _make_way(self, path: bytes, entry: Entry, *, private: bool) -> None:
         kind = self.tree.kind(path)
         if kind == 'd' and entry.kind == 'd':
             return
         if kind == 'f' and entry.kind == 'f' and not entry.linked:
-            if self.shared:
+            if private:
                 self._make_private(path)
         elif kind:
             self.tree.remove(path)

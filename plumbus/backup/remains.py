@@ -49,6 +49,7 @@ def entries_below(tree: Tree, noted: Path, keep_going: Callable[[], None]) -> It
     A checksum is known of what the manifest had noted before it was cut off.
     """
     checksums = _noted(noted)
+    leaders: dict[int, bytes] = {}
     folders = [b'']
     while folders:
         folder = folders.pop()
@@ -58,9 +59,13 @@ def entries_below(tree: Tree, noted: Path, keep_going: Callable[[], None]) -> It
             if stat.S_ISDIR(status.st_mode):
                 folders.append(path)
             checksum, algorithm = checksums.get(path, (None, None))
+            shared = status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode)
+            leader = leaders.setdefault(status.st_ino, path) if shared else path
+            aim = tree.read_link(path) if stat.S_ISLNK(status.st_mode) else None
             yield Entry(
                 path, _kind(status.st_mode), status.st_size, int(status.st_mtime), stat.S_IMODE(status.st_mode),
-                status.st_uid, status.st_gid, checksum, algorithm, stored=True,
+                status.st_uid, status.st_gid, checksum, algorithm, stored=True, linked=leader != path,
+                target=aim if aim is not None or leader == path else leader,
             )  # fmt: skip
 
 

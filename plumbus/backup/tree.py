@@ -128,7 +128,8 @@ class Tree:
         os.utime(folder, ns=(known.st_atime_ns, known.st_mtime_ns))
 
     def link(self, leader: bytes, path: bytes) -> None:
-        """Make `path` a further name of `leader`, in place of what was there."""
+        """Make `path` a further name of `leader`, in place of what was there, in a new folder if need be."""
+        self._make_folders(relative_parts(path)[:-1])
         self.remove(path)
         with_leader = os.dup(self._locate(leader)[0])
         try:

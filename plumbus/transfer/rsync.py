@@ -198,8 +198,11 @@ def _attributes(options: Options) -> list[bytes]:
 
 
 def _selection(options: Options) -> list[bytes]:
-    """What is left out. After '- ' rsync takes the rest as the pattern, even '! ' or '+ …' (rsync(1), FILTER RULES)."""
-    excludes = [os.fsencode(f'--exclude=- {pattern}') for pattern in options.excludes]
+    """What is left out. After '-s ' rsync takes the rest as the pattern, even '! ' or '+ …' (rsync(1), FILTER RULES).
+
+    For the sending side alone: on ours it would protect what stands in the way of something else in the last tree.
+    """
+    excludes = [os.fsencode(f'--filter=-s {pattern}') for pattern in options.excludes]
     return [*_flags({'--one-file-system': options.one_file_system}), *excludes]
 
 

@@ -90,9 +90,8 @@ def test_it_continues_a_later_run_and_leaves_the_snapshots_before_alone(
     assert state_of(tree_of(engine, first)) == before
     assert None not in checksums(engine, second).values()
     folder = (engine.settings.data_dir / str(second.backup_path)).parent
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        Path(str(backup.backup_path)).name for backup in (first, second)
-    )
+    names = sorted(Path(str(backup.backup_path)).name for backup in (first, second))
+    until(lambda: sorted(path.name for path in folder.iterdir()) == names, 'the remains are gone')
 
 
 def test_it_takes_over_nothing_that_an_older_snapshot_shares(engine: Engine, sshd: Sshd, mixed: Path) -> None:

@@ -31,7 +31,7 @@ def plan(items: Iterable[Item], known: Iterable[Entry] = OLD) -> tuple[Plan, lis
     planner = Planner(known=iter(known), keep=kept.append)
     for each in items:
         planner.add(each)
-    return planner.finish(), kept
+    return planner.finish(lambda: kept), kept
 
 
 UNCHANGED = [

@@ -67,9 +67,9 @@ def test_it_never_writes_in_place_links_or_trusts(build: Build, options: Options
 
 @pytest.mark.parametrize('build', ALL)
 def test_it_leaves_out_attributes_that_would_be_taken_for_its_own(build: Build) -> None:
-    filters = [word for word in build(EVERYTHING) if word.startswith((b'--filter', b'-f'))]
+    filters = [word for word in build(EVERYTHING) if word.startswith((b'--filter=-x', b'-f'))]
     assert filters == ([] if build is push else [b'--filter=-xs user.rsync.*', b'--filter=-xs system.*'])
-    assert not any(word.startswith(b'--filter') for word in build(replace(EVERYTHING, fake_super=False)))
+    assert not any(word.startswith(b'--filter=-x') for word in build(replace(EVERYTHING, fake_super=False)))
 
 
 @pytest.mark.parametrize('build', [scan, fetch_all, fetch_listed])
@@ -129,15 +129,15 @@ def test_it_fetches_a_list_without_going_down() -> None:
     argv = fetch_listed(EVERYTHING)
 
     assert {b'--dirs', b'--no-recursive', b'--from0', b'--files-from=-'} <= set(argv)
-    assert not any(word.startswith((b'--exclude', b'--one-file-system')) for word in argv)
+    assert not any(word.startswith((b'--exclude', b'--filter=-s', b'--one-file-system')) for word in argv)
     assert argv[-3:] == [b'--', b'client:/', bytes(TREE) + b'/']
 
 
 @pytest.mark.parametrize('build', [scan, fetch_all])
 def test_it_passes_every_exclude_as_a_pattern(build: Build) -> None:
-    excludes = [word for word in build(EVERYTHING) if word.startswith(b'--exclude')]
+    excludes = [word for word in build(EVERYTHING) if word.startswith((b'--exclude', b'--filter=-s'))]
 
-    assert excludes == [f'--exclude=- {pattern}'.encode() for pattern in EVERYTHING.excludes]
+    assert excludes == [f'--filter=-s {pattern}'.encode() for pattern in EVERYTHING.excludes]
 
 
 @pytest.mark.parametrize(

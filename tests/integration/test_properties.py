@@ -1,0 +1,327 @@
+"""Random trees, random edits, several runs: each snapshot equals the client, and no older one ever changes.
+
+Needs root: owners, devices and trusted attributes are part of it. HISTORIES=1000 tries more of them, as a nightly run does.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from plumbus.backup.checksums import file_checksum
+from plumbus.backup.manifest import Entry, read_manifest
+from plumbus.backup.tree import Tree
+from plumbus.engine import Engine
+from plumbus.model import Backup, Status
+from tests.support.canary import Canary, make_canary
+from tests.support.edits import EDITS, World
+from tests.support.engines import differences, running_engine
+from tests.support.facts import Fact, Facts, facts, same, unchanged
+from tests.support.near import Near, near_clients
+from tests.support.sshd import IS_ROOT
+
+pytestmark = pytest.mark.skipif(not IS_ROOT, reason='needs root: owners, devices and trusted attributes')
+HISTORIES = int(os.environ.get('HISTORIES', '110'))
+ONE_THIRD = settings(
+    max_examples=max(1, HISTORIES // 3),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+)
+WAIT_S = 30.0
+Edit = tuple[str, int, int, int]
+ROUGH = [name for name in EDITS if name not in {'choose sources', 'exclude'}]
+LINKS = [
+    'create',
+    'link',
+    'link',
+    'replace',
+    'edit in place',
+    'write',
+    'chmod',
+    'delete',
+    'rename',
+    'utime',
+    'exclude',
+]
+NUMBERS = st.integers(0, 999)
+
+
+@dataclass(slots=True)
+class Day:
+    """What happens to the files, and after how many bytes each connection of the run breaks (-1: never)."""
+
+    edits: Sequence[Edit]
+    cuts: Sequence[int] = ()
+
+
+def histories(names: Sequence[str]) -> st.SearchStrategy[list[Day]]:
+    """Some days with some edits each."""
+    edits = st.lists(st.tuples(st.sampled_from(names), NUMBERS, NUMBERS, NUMBERS), max_size=14)
+    first = st.lists(st.tuples(st.just('create'), NUMBERS, NUMBERS, NUMBERS), max_size=12)
+    cut = st.sampled_from([-1, -1, -1, 0, 40, 300, 1000, 3000, 8000, 30_000, 100_000])
+    cuts = st.one_of(st.just([]), st.just([]), st.lists(cut, min_size=2, max_size=2))
+    day = st.builds(Day, edits, cuts)
+    return st.tuples(st.builds(Day, first, cuts), st.lists(day, min_size=1, max_size=3)).map(
+        lambda both: [both[0], *both[1]]
+    )
+
+
+@dataclass(slots=True)
+class Kept:
+    """A snapshot as it was when it was made."""
+
+    path: Path
+    tree: Facts
+    files: dict[str, bytes]
+
+    @classmethod
+    def of(cls, path: Path) -> 'Kept':
+        return cls(path, facts(path / 'tree'), _digests(path))
+
+    def complaints(self) -> list[str]:
+        """What has changed since."""
+        lines = unchanged(self.tree, facts(self.path / 'tree'))
+        if _digests(self.path) != self.files:
+            lines.append('manifest or backup.json changed')
+        return lines
+
+
+@dataclass(slots=True)
+class History:
+    """One job from its first backup to its last."""
+
+    engine: Engine
+    near: Near
+    world: World
+    canary: Canary
+    job_id: int
+    kept: list[Kept] = field(default_factory=list)
+    last: Facts = field(default_factory=dict)
+
+    def live(self, days: Sequence[Day]) -> None:
+        for day in [*days, Day([])]:
+            for edit in day.edits:
+                self.world.apply(*edit)
+            backup = self._run(day)
+            nothing(self.canary.touched())
+            for kept in self.kept:
+                nothing(kept.complaints())
+            if backup.status is Status.COMPLETED:
+                self._check(backup)
+            else:
+                assert day.cuts, (backup.error_message, backup.warnings)
+                assert (backup.status, backup.backup_path) == (Status.FAILED, None)
+
+    def _run(self, day: Day) -> Backup:
+        sources = [os.fsdecode(self.world.path(name)) for name in self.world.sources]
+        fields = {'source_paths': sources, 'excludes': self.world.excludes}
+        self.engine.jobs.update(self.job_id, fields)
+        self.near.cuts[:] = day.cuts
+        try:
+            backup = self.engine.backups.wait(self.engine.jobs.run(self.job_id).id, WAIT_S)
+        finally:
+            self.near.forget()
+        note(f'{backup.status} {backup.error_message} {backup.warnings}')
+        return backup
+
+    def _check(self, backup: Backup) -> None:
+        path = self.engine.settings.data_dir / str(backup.backup_path)
+        tree = facts(path / 'tree')
+        entries = {entry.path: entry for entry in read_manifest(path / 'manifest.msgpack.zst')}
+        nothing(same(self._source(), self._part(tree)))
+        nothing(_misfits(entries, tree, path))
+        self._check_figures(backup, entries, tree)
+        assert sorted(os.listdir(path)) == ['backup.json', 'manifest.msgpack.zst', 'tree']
+        nothing([name for name in os.listdir(path.parent) if name.startswith(('.incomplete', '.remains'))])
+        self.kept.append(Kept.of(path))
+        self.last = tree
+
+    def _source(self) -> Facts:
+        """What the job should have taken."""
+        found: Facts = {}
+        everything = facts(self.world.root, self.world.excludes)
+        chosen = {
+            path: fact for path, fact in everything.items() if path.split(b'/')[0] in self.world.sources
+        }
+        first: dict[bytes, bytes] = {}
+        for path in sorted(chosen):
+            fact = chosen[path]
+            found[path] = fact._replace(group=first.setdefault(fact.group, path))
+        return found
+
+    def _part(self, tree: Facts) -> Facts:
+        """What lies below the sources in a snapshot's tree; only folders on the way to them may lie beside."""
+        prefix = os.fsencode(self.world.root)[1:] + b'/'
+        outside = [path for path in tree if not path.startswith(prefix) and not prefix.startswith(path)]
+        assert outside == []
+        return {
+            path.removeprefix(prefix): fact._replace(group=fact.group.removeprefix(prefix))
+            for path, fact in tree.items()
+            if path.startswith(prefix)
+        }
+
+    def _check_figures(self, backup: Backup, entries: dict[bytes, Entry], tree: Facts) -> None:
+        files = {path: fact for path, fact in tree.items() if fact.kind != 'd'}
+        before = {path: fact for path, fact in self.last.items() if fact.kind != 'd'}
+        stored = [entry for entry in entries.values() if entry.kind == 'f' and not entry.linked]
+        assert backup.file_count == len(files)
+        assert backup.size_bytes == sum(entry.size for entry in stored)
+        assert backup.disk_bytes == sum(entry.size for entry in stored if entry.stored)
+        assert backup.disk_bytes == self._new_bytes(files)
+        assert backup.new_files == len(_keys(files) - _keys(before))
+        assert backup.deleted_files == len(_keys(before) - _keys(files))
+        both = [path for path, kind in _keys(files) & _keys(before)]
+        changed = [path for path in both if _bare(files[path]) != _bare(before[path])]
+        regrouped = [path for path in both if files[path].group != before[path].group]
+        assert len(changed) <= backup.changed_files <= len({*changed, *regrouped})
+
+    def _new_bytes(self, files: Facts) -> int:
+        """The bytes of files that no older snapshot holds."""
+        known = {fact.inode for kept in self.kept for fact in kept.tree.values()}
+        new = {
+            fact.inode: fact.size for fact in files.values() if fact.kind == 'f' and fact.inode not in known
+        }
+        return sum(new.values())
+
+
+def nothing(lines: Sequence[str]) -> None:
+    """Fail with all of the lines, if there are any."""
+    assert not lines, '\n'.join(lines)
+
+
+def _bare(fact: Fact) -> Fact:
+    return fact._replace(group=b'', inode=0)
+
+
+def _keys(files: Facts) -> set[tuple[bytes, str]]:
+    return {(path, fact.kind) for path, fact in files.items()}
+
+
+def _digests(path: Path) -> dict[str, bytes]:
+    return {
+        file.name: hashlib.sha256(file.read_bytes()).digest()
+        for file in path.iterdir()
+        if file.name != 'tree'
+    }
+
+
+def _misfits(entries: dict[bytes, Entry], tree: Facts, path: Path) -> list[str]:
+    """Where a manifest does not tell what lies in the tree."""
+    entries.pop(b'.', None)
+    lines = [f'not in the manifest: {name!r}' for name in tree.keys() - entries.keys() - {b''}]
+    lines += [f'only in the manifest: {name!r}' for name in entries.keys() - tree.keys()]
+    groups: dict[bytes, list[Entry]] = {}
+    with Tree(path / 'tree') as opened:
+        for name in tree.keys() & entries.keys():
+            entry, fact = entries[name], tree[name]
+            groups.setdefault(fact.group, []).append(entry)
+            told = (entry.kind, entry.size, entry.mtime, entry.mode, (entry.uid, entry.gid))
+            size = fact.size if fact.kind in 'fL' else entry.size
+            mode = fact.mode if fact.kind != 'L' else entry.mode
+            if told != (fact.kind, size, fact.mtime_ns // 10**9, mode, fact.owner):
+                lines.append(f'{entry} is not {fact}')
+            if entry.kind == 'L' and entry.target != fact.content:
+                lines.append(f'{entry} points to {fact.content!r}')
+            if entry.kind == 'f' and _wrong_checksum(opened, entry):
+                lines.append(f'{entry} has the wrong checksum')
+    for group in groups.values():
+        leaders = [entry for entry in group if not entry.linked]
+        if len(leaders) != 1:
+            lines.append(f'{len(leaders)} leaders in {group}')
+        elif any(entry.target != leaders[0].path for entry in group if entry.linked and entry.kind == 'f'):
+            lines.append(f'the leader of some is not {leaders[0].path!r}: {group}')
+    return lines
+
+
+def _wrong_checksum(tree: Tree, entry: Entry) -> bool:
+    if entry.checksum is None or entry.algorithm is None:
+        return True
+    descriptor = tree.open_file(entry.path)
+    try:
+        return file_checksum(descriptor, entry.algorithm, lambda: None) != entry.checksum
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture(scope='module')
+def workshop() -> Iterator[Path]:
+    """A folder in memory: many small files come and go."""
+    parent = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix='plumbus-histories-', dir=parent) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope='module')
+def near(workshop: Path) -> Iterator[Near]:
+    with near_clients(workshop) as clients:
+        yield clients
+
+
+@pytest.fixture(scope='module')
+def engine(workshop: Path, near: Near) -> Iterator[Engine]:
+    with running_engine(workshop / 'data') as running:
+        running.clients.create({'name': 'near', 'host': 'localhost', 'username': 'root'})
+        yield running
+
+
+@contextmanager
+def history(engine: Engine, near: Near, workshop: Path) -> Iterator[History]:
+    """A new job with empty sources; nothing of it stays."""
+    root = Path(tempfile.mkdtemp(prefix='world-', dir=workshop))
+    canary = make_canary(root / 'canary')
+    world = World(root / 'client', canary.folder)
+    client = engine.clients.all()[0]
+    job = engine.jobs.create(
+        {
+            'client_id': client.id,
+            'name': 'job',
+            'source_paths': [str(world.root)],
+            'shrink_warning_percent': 0,
+            'retries': 0,
+        }
+    )
+    yield History(engine, near, world, canary, job.id)
+    engine.jobs.delete(job.id, delete_data=True)
+    shutil.rmtree(root)
+
+
+@ONE_THIRD
+@given(days=histories(list(EDITS)))
+def test_every_snapshot_equals_the_client_whatever_happened_to_the_files(
+    engine: Engine, near: Near, workshop: Path, days: list[Day]
+) -> None:
+    with history(engine, near, workshop) as lived:
+        lived.live(days)
+
+
+@ONE_THIRD
+@given(days=histories(LINKS))
+def test_hard_links_are_kept_made_and_broken_as_on_the_client(
+    engine: Engine, near: Near, workshop: Path, days: list[Day]
+) -> None:
+    with history(engine, near, workshop) as lived:
+        lived.live(days)
+
+
+@ONE_THIRD
+@given(days=histories([*ROUGH, 'choose sources', 'become', 'keep times']))
+def test_rsync_itself_finds_no_difference(
+    engine: Engine, near: Near, workshop: Path, days: list[Day]
+) -> None:
+    with history(engine, near, workshop) as lived:
+        lived.live(days)
+        for name in lived.world.sources:
+            source = Path(os.fsdecode(lived.world.path(name)))
+            if source.is_dir() and not source.is_symlink():
+                copy = lived.kept[-1].path / 'tree' / str(source)[1:]
+                assert differences(source, copy) == ''
