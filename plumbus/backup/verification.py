@@ -161,6 +161,7 @@ class Reading:
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     damaged: list[bytes] = field(default_factory=list)
+    _new: list[str] = field(default_factory=list)
     _end: str = ''
 
     def run(self) -> None:
@@ -181,6 +182,7 @@ class Reading:
             raise failed('disk_unreadable')
         if self._end == 'manifest':
             self._add(NO_MANIFEST)
+            self._log_new()
         elif not self.whole:
             raise failed('internal')
         self.reporter.phase('looking for the same files in other snapshots')
@@ -204,6 +206,7 @@ class Reading:
         for line in lines:
             for name, told in orjson.loads(line).items():
                 handlers[name](told)
+        self._log_new()
 
     def _take_finding(self, told: list[Any]) -> None:
         finding = verify_child.finding_of(told)
@@ -227,9 +230,14 @@ class Reading:
     def _take_end(self, told: str) -> None:
         self._end = told
 
+    def _log_new(self) -> None:
+        if self._new:
+            self.reporter.say(*self._new)
+            self._new.clear()
+
     def _add(self, sentence: str) -> None:
         self.error_count += 1
-        self.reporter.say(sentence)
+        self._new.append(sentence)
         if len(self.errors) < MOST_TOLD:
             self.errors.append(sentence)
 

@@ -469,7 +469,7 @@ def test_it_leaves_the_times_of_access_alone(engine: Engine, backup: Backup, cop
 def test_a_snapshot_that_is_not_there_cannot_be_verified(engine: Engine, backup: Backup) -> None:
     with pytest.raises(NotFound):
         engine.verifications.start(99)
-    engine.backups.snapshots.delete(engine.backups.snapshots.at(backup.backup_path))
+    engine.backups.snapshots.take_away(engine.backups.snapshots.at(backup.backup_path).path)
     with pytest.raises(NotFound):
         engine.verifications.start(backup.id)
 
@@ -480,7 +480,7 @@ def test_a_snapshot_that_is_deleted_meanwhile_is_not_called_damaged(
     make_endless(copy / 'file')
     started = engine.verifications.start(backup.id)
     reading(engine, started)
-    engine.backups.snapshots.delete(engine.backups.snapshots.at(backup.backup_path))
+    engine.backups.snapshots.take_away(engine.backups.snapshots.at(backup.backup_path).path)
     ended = engine.verifications.wait(started.id, DEADLINE_S)
     assert (ended.status, ended.cause) == (Status.FAILED, 'snapshot_gone')
     assert engine.backups.get(backup.id).verify_status is None
