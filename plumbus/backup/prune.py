@@ -36,8 +36,8 @@ class Sweeper:
                 log.warning('%s is left for later: %s', path.relative_to(self.snapshots.data_dir), error)
 
     def _remove(self, path: Path, cancellation: Cancellation) -> None:
-        """The description of a snapshot goes last: until its record tells the truth, it says whose snapshot this was."""
-        if TIME_NAME.search(path.name) and (path / DESCRIPTION).exists():
+        """The folder of a snapshot and its description go last: until its record tells the truth, they are needed for that."""
+        if TIME_NAME.search(path.name):
             with suppress(PlumbusError):  # the disk may be full, and what now goes makes room
                 self.settle(Snapshot(path))
             self._delete([child for child in path.iterdir() if child.name != DESCRIPTION], cancellation)

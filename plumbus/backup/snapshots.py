@@ -184,8 +184,13 @@ class Snapshots:
         return doomed
 
     def taken_away(self) -> list[Path]:
-        """Return what was renamed by `take_away` and is still to be removed."""
-        return [path for level in ('*', '*/*') for path in sorted(self.root.glob(f'{level}/{DOOMED}*'))]
+        """Return what was renamed by `take_away` and is still to be removed. Raise OSError if clients cannot be listed."""
+        found = []
+        for client in self.client_folders():
+            for folder in (client, *subfolders(client)):
+                with suppress(OSError):  # taken away itself meanwhile, or closed: another time
+                    found += _doomed_in(folder)
+        return found
 
     def relative(self, snapshot: Snapshot) -> str:
         """Given a snapshot, return its path relative to the data dir, as records keep it."""
@@ -239,6 +244,10 @@ def subfolders(parent: Path) -> list[Path]:
     """Given a folder, return the folders in it but hidden ones, by name. Raise OSError if it cannot be read."""
     names = sorted(name for name in os.listdir(parent) if not name.startswith('.'))
     return [parent / name for name in names if (parent / name).is_dir()]
+
+
+def _doomed_in(folder: Path) -> list[Path]:
+    return [folder / name for name in sorted(os.listdir(folder)) if name.startswith(DOOMED)]
 
 
 def _write(path: Path, description: Mapping[str, Any]) -> None:

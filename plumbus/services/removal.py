@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbus.backup.occupancy import Holding, freed_bytes, holding
-from plumbus.backup.snapshots import TIME_FORMAT, Snapshot, Snapshots
+from plumbus.backup.snapshots import TIME_FORMAT, TIME_NAME, Snapshot, Snapshots
 from plumbus.errors import Conflict, NotFound, StoreError
 from plumbus.events import Changed, EventBus
 from plumbus.model import Backup, Status
@@ -76,13 +76,10 @@ class Removal:
 
     def settle(self, taken: Snapshot) -> None:
         """Given a snapshot that was taken away, make sure that its record says so. Raise StoreError if it cannot be."""
-        backup_id = taken.description()['backup'].get('id')
-        original = Snapshot(taken.path.with_name(taken.moment.strftime(TIME_FORMAT)))
         with self.one_by_one:
-            backup = self.backups.find(backup_id) if isinstance(backup_id, int) else None
-            path = self.snapshots.relative(original)
-            if backup and backup.backup_path == path and not original.path.exists():
-                self._record(backup, *self._share(taken), keep_record=True)
+            backup = self._unsettled(taken)
+            if backup:
+                self._record(backup, *self._share(taken, self._known_in(taken.path.parent)), keep_record=True)
 
     def freed(self, folder: Path, going: Collection[str]) -> int | None:
         """Given a job's folder and the names of snapshots in it, return the bytes that come free when all these go.
@@ -104,7 +101,7 @@ class Removal:
     def _take_away(self, backup: Backup, *, keep_record: bool) -> None:
         with self.one_by_one:
             snapshot = self.snapshots.at(backup.backup_path)
-            freed, heir = self._share(snapshot)
+            freed, heir = self._share(snapshot, self.snapshots.of(snapshot.path.parent))
             try:
                 with self.backups.transaction():  # nobody can pin it or begin to read it from here on
                     self._refuse(self.backups.get(backup.id))
@@ -132,19 +129,39 @@ class Removal:
         path = self.snapshots.data_dir / backup.backup_path
         return self.snapshots.of(path.parent)[-1:] == [Snapshot(path)]
 
-    def _share(self, snapshot: Snapshot) -> tuple[int | None, Snapshot | None]:
-        """Return the bytes that only this snapshot holds, and the next one, which inherits the rest of what it stored."""
-        kin = [one for one in self.snapshots.of(snapshot.path.parent) if one.owners == snapshot.owners]
-        older = [one for one in kin if one.moment < snapshot.moment][-1:]
-        heir = next((one for one in kin if one.moment > snapshot.moment), None)
-        chain = [Holding(time=int(one.moment.timestamp()), goes=False, origins={}) for one in older]
+    def _unsettled(self, taken: Snapshot) -> Backup | None:
+        """Return the backup whose record still says that it has this snapshot, which was taken away; None if there is none."""
+        return None if _place(taken).path.exists() else self._backup_of(taken)
+
+    def _backup_of(self, snapshot: Snapshot) -> Backup | None:
+        path = self.snapshots.relative(_place(snapshot))
+        found = self.backups.select(lambda raw: raw.get('backup_path') == path, limit=1).items
+        return found[0] if found else None
+
+    def _share(self, snapshot: Snapshot, known: Sequence[Snapshot]) -> tuple[int | None, Snapshot | None]:
+        """Return the bytes that only this snapshot holds, and the next one, which inherits the rest of what it stored.
+
+        `known` are the snapshots of its job, oldest first.
+        """
+        owners, place = snapshot.owners, [one.moment for one in known].index(snapshot.moment)
+        older = next((one for one in reversed(known[:place]) if one.owners == owners), None)
+        heir = next((one for one in known[place + 1 :] if one.owners == owners), None)
+        before = [Holding(time=int(older.moment.timestamp()), goes=False, origins={})] if older else []
+        after = [heir] if heir else []
         try:
-            chain.append(holding(snapshot, goes=True))
-            chain += [holding(heir, goes=False)] if heir else []
+            chain = [*before, holding(snapshot, goes=True), *(holding(one, goes=False) for one in after)]
         except StoreError as error:
             log.warning('What comes free with %s cannot be told. %s', snapshot.path.name, error)
             return None, None
         return freed_bytes(chain), heir
+
+    def _known_in(self, folder: Path) -> list[Snapshot]:
+        """Return the snapshots in a job's folder of which records tell, those among them that were taken away included."""
+        known = self.snapshots.of(folder)
+        for path in self.snapshots.taken_away():
+            if path.parent == folder and TIME_NAME.search(path.name) and self._unsettled(Snapshot(path)):
+                known.append(Snapshot(path))
+        return sorted(known, key=lambda one: one.moment)
 
     def _record(self, backup: Backup, freed: int | None, heir: Snapshot | None, *, keep_record: bool) -> None:
         with self.backups.transaction():
@@ -160,8 +177,13 @@ class Removal:
 
     def _hand_on(self, size: int, heir: Snapshot) -> None:
         """What it stored and others still hold counts as stored by the next snapshot: so the sum stays what is on disk."""
-        path = self.snapshots.relative(heir)
-        for next_one in self.backups.select(lambda raw: raw.get('backup_path') == path, limit=1).items:
-            changed = self.backups.set(next_one.id, disk_bytes=next_one.disk_bytes + size)
-            with suppress(StoreError, OSError):
+        backup = self._backup_of(heir)
+        if backup and size:
+            changed = self.backups.set(backup.id, disk_bytes=backup.disk_bytes + size)
+            with suppress(StoreError, OSError):  # what stands beside it is for a rescan
                 self.snapshots.note(heir, {'disk_bytes': changed.disk_bytes})
+
+
+def _place(snapshot: Snapshot) -> Snapshot:
+    """Return it as it is, or was before it was taken away."""
+    return Snapshot(snapshot.path.with_name(snapshot.moment.strftime(TIME_FORMAT)))
