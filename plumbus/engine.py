@@ -232,7 +232,7 @@ class Engine:
             self._scheduler.stop(timeout_s=1)
             if not self._queue.stop(INTERRUPTED, timeout_s):
                 log.warning('Not all runs ended in time: their processes are ended for good.')
-                self.reconciler.give_up()
+            self.reconciler.leave_nothing()
             self._claim.give_up()
             self._stopped = True
 

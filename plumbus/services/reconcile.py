@@ -85,8 +85,8 @@ class Reconciler:
         self._drop_unknown_tickets()
         self._settle_lost()
 
-    def give_up(self) -> None:
-        """At the end, if some runs did not stop in time: end their processes and store that they were interrupted."""
+    def leave_nothing(self) -> None:
+        """At the end: end every process of ours that is still there, and store of runs that go on that they were interrupted."""
         self.children.end([child for child in self.children.all() if self.children.is_own(child)], grace_s=0)
         for ticket in self.queue.running():
             kind = self.kinds.get(ticket.kind)

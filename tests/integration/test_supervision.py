@@ -85,7 +85,8 @@ def cancelled_in_time(engine: Engine, backup: Backup) -> Backup:
 
 
 def noted(data_dir: Path) -> list[Child]:
-    return Children(data_dir / 'run').all()
+    """The children of backups and restores; what removes old files in the background belongs to none of them."""
+    return [child for child in Children(data_dir / 'run').all() if child.run_id]
 
 
 def log_of(engine: Engine, backup: Backup) -> str:
