@@ -96,7 +96,7 @@ class Demo:
 
     def add_job(self) -> str:
         fields = {'client_id': self.client['id'], 'name': 'Home', 'source_path': str(self.source)}
-        keep = {'keep_daily': 7, 'keep_weekly': 4}
+        keep = {'keep_last': 3, 'keep_daily': 7, 'keep_weekly': 4}
         self.job = self.server.call(
             'POST', '/api/jobs', json={**fields, 'schedule': '0 2 * * *', 'retention': keep}
         )

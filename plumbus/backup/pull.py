@@ -1,8 +1,6 @@
 """One attempt to copy a client's files into a workspace: scan and link side by side, then fetch what differs."""
 
-import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plumbus.backup.arrivals import Arrivals, lies_there
-from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
+from plumbus.backup.finishing import Finishing, Pulled
 from plumbus.backup.guards import RoomGuard, size
 from plumbus.backup.linking import link_copy
 from plumbus.backup.listing import OutputReader, nul_separated
-from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
+from plumbus.backup.manifest import ManifestWriter, read_manifest
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
@@ -33,22 +31,6 @@ from plumbus.transfer.ssh import SshSession
 
 MAX_WARNINGS = 100
 NOT_KEPT = 'left out, for without root and extended attributes no device file can be kept'
-
-
-@dataclass(kw_only=True, slots=True)
-class Pulled:
-    """What an attempt brought, in bytes and files; `warnings` are sentences about single files.
-
-    `origins`: bytes of the files of the tree by the time of the snapshot that stored them.
-    """
-
-    tally: Tally
-    transferred_bytes: int = 0
-    disk_bytes: int = 0
-    exit_code: int = 0
-    partial: bool = False
-    warnings: list[str] = field(default_factory=list)
-    origins: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -70,7 +52,6 @@ class Pull:
     moment: int
     distrusted: frozenset[bytes] = frozenset()
     deadline: float | None = None
-    linked: bool = False
     pulled: Pulled = field(default_factory=lambda: Pulled(tally=Tally()))
 
     def run(self) -> Pulled:
@@ -108,7 +89,7 @@ class Pull:
             self._transfer(arguments, reader)
         doubtful = self.pulled.exit_code != 0
         with self.workspace.open_tree() as tree:
-            self._finish_manifest(
+            self._finishing().write(
                 self.workspace.noted,
                 lambda entry: None if doubtful and not lies_there(tree, entry) else entry,
             )
@@ -123,8 +104,9 @@ class Pull:
             self.reporter.phase('preparing')
             self._make_ready(plan)
             self._fetch(plan, arrivals)
-        self._finish_manifest(self.workspace.scanned, arrivals.outcome)
-        self._count_changes(plan.tally, arrivals.dropped)
+        finishing = self._finishing()
+        finishing.write(self.workspace.scanned, arrivals.outcome)
+        finishing.count_changes(plan.tally, arrivals.dropped)
 
     def _scan_in_place(self) -> Plan:
         """Go on with the tree of a first run that was interrupted: nothing shares with it."""
@@ -193,64 +175,17 @@ class Pull:
         with self.workspace.open_tree() as tree:
             arrivals.settle(tree, doubtful=self.pulled.exit_code != 0)
 
-    def _finish_manifest(self, listed: Path, outcome: Callable[[Entry], Entry | None]) -> None:
-        """Given the entries that were listed and what became of each, write the manifest and count what is in it."""
-        tally = self.pulled.tally = Tally()
-        with ManifestWriter(self.workspace.manifest) as manifest, self.workspace.open_tree() as tree:
-            for known in read_manifest(listed):
-                entry = outcome(known)
-                if entry is not None:
-                    tally.count(entry)
-                    manifest.add(self._counted(self._with_checksum(tree, entry)))
-        tally.new = tally.files
-        listed.unlink()
-        self._finish_links()
-
-    def _count_changes(self, planned: Tally, dropped: list[Entry]) -> None:
-        """Given what the scan counted and which files are missing nevertheless, count what this snapshot changed."""
-        tally = self.pulled.tally
-        if self.previous is None:
-            return
-        tally.new, tally.changed, tally.deleted = planned.new, planned.changed, planned.deleted
-        missing = {entry.path: entry for entry in dropped}
-        for known in read_manifest(self.previous.manifest) if missing else ():
-            entry = missing.get(known.path)
-            if entry is not None and known.kind == entry.kind:
-                tally.deleted += 1
-                tally.changed -= entry.stored
-                del missing[known.path]
-        tally.new -= sum(entry.stored for entry in missing.values())
-
-    def _with_checksum(self, tree: Tree, entry: Entry) -> Entry:
-        """A file that an interrupted run had fetched was not transferred again, so its checksum is computed here."""
-        if entry.kind != 'f' or entry.linked or entry.checksum is not None:
-            return entry
-        try:
-            descriptor = tree.open_file(entry.path)
-        except PermissionError:  # without root its own mode may keep us out
-            return entry
-        try:
-            checksum = file_checksum(descriptor, DEFAULT_ALGORITHM, self.cancellation.check)
-        finally:
-            os.close(descriptor)
-        return entry._replace(checksum=checksum, algorithm=DEFAULT_ALGORITHM)
-
-    def _finish_links(self) -> None:
-        if self.linked:
-            share_checksums(self.workspace.manifest)
+    def _finishing(self) -> Finishing:
+        return Finishing(
+            pulled=self.pulled,
+            workspace=self.workspace,
+            previous=self.previous,
+            moment=self.moment,
+            keep_going=self.cancellation.check,
+        )
 
     def _sources(self) -> list[bytes]:
         return [path_bytes(path) for path in self.sources]
-
-    def _counted(self, entry: Entry) -> Entry:
-        """Count what becomes part of the manifest, and note since when its inode is there."""
-        self.linked = self.linked or (entry.linked and entry.checksum is None)
-        if entry.stored or self.previous is None:
-            entry = entry._replace(born=self.moment, stored=True)
-        if entry.kind == 'f' and not entry.linked:
-            self.pulled.origins[entry.born] += entry.size
-            self.pulled.disk_bytes += entry.size if entry.born == self.moment else 0
-        return entry
 
     def _announce(self) -> None:
         tally = self.pulled.tally

@@ -11,9 +11,10 @@ from plumbus.backup.commands import Commands
 from plumbus.backup.damage import distrusted
 from plumbus.backup.description import describe
 from plumbus.backup.execution import Execution
+from plumbus.backup.finishing import Pulled
 from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
 from plumbus.backup.owners import told_of_owners
-from plumbus.backup.pull import Pull, Pulled
+from plumbus.backup.pull import Pull
 from plumbus.backup.reporting import Reporter
 from plumbus.backup.shortcomings import KEEP_OWNERS, NO_OWNERS
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshots

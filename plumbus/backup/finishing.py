@@ -1,0 +1,98 @@
+"""Ends an attempt: writes the manifest of what lies in the new tree, and counts what is in it."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
+from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
+from plumbus.backup.plan import Tally
+from plumbus.backup.snapshots import Snapshot
+from plumbus.backup.tree import Tree
+from plumbus.backup.workspace import Workspace
+
+
+@dataclass(kw_only=True, slots=True)
+class Pulled:
+    """What an attempt brought, in bytes and files; `warnings` are sentences about single files.
+
+    `origins`: bytes of the files of the tree by the time of the snapshot that stored them.
+    """
+
+    tally: Tally
+    transferred_bytes: int = 0
+    disk_bytes: int = 0
+    exit_code: int = 0
+    partial: bool = False
+    warnings: list[str] = field(default_factory=list)
+    origins: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass(kw_only=True, slots=True)
+class Finishing:
+    """`previous` is the job's newest snapshot, None for its first run; `moment` the time that the new one is named by.
+
+    `keep_going` is called again and again and may raise to stop.
+    """
+
+    pulled: Pulled
+    workspace: Workspace
+    previous: Snapshot | None
+    moment: int
+    keep_going: Callable[[], None]
+    _linked: bool = False
+
+    def write(self, listed: Path, outcome: Callable[[Entry], Entry | None]) -> None:
+        """Given the entries that were listed and what became of each, write the manifest and count what is in it."""
+        tally = self.pulled.tally = Tally()
+        with ManifestWriter(self.workspace.manifest) as manifest, self.workspace.open_tree() as tree:
+            for known in read_manifest(listed):
+                entry = outcome(known)
+                if entry is not None:
+                    tally.count(entry)
+                    manifest.add(self._counted(self._with_checksum(tree, entry)))
+        tally.new = tally.files
+        listed.unlink()
+        if self._linked:
+            share_checksums(self.workspace.manifest)
+
+    def count_changes(self, planned: Tally, dropped: list[Entry]) -> None:
+        """Given what the scan counted and which files are missing nevertheless, count what this snapshot changed."""
+        tally = self.pulled.tally
+        if self.previous is None:
+            return
+        tally.new, tally.changed, tally.deleted = planned.new, planned.changed, planned.deleted
+        missing = {entry.path: entry for entry in dropped}
+        for known in read_manifest(self.previous.manifest) if missing else ():
+            entry = missing.get(known.path)
+            if entry is not None and known.kind == entry.kind:
+                tally.deleted += 1
+                tally.changed -= entry.stored
+                del missing[known.path]
+        tally.new -= sum(entry.stored for entry in missing.values())
+
+    def _with_checksum(self, tree: Tree, entry: Entry) -> Entry:
+        """A file that an interrupted run had fetched was not transferred again, so its checksum is computed here."""
+        if entry.kind != 'f' or entry.linked or entry.checksum is not None:
+            return entry
+        try:
+            descriptor = tree.open_file(entry.path)
+        except PermissionError:  # without root its own mode may keep us out
+            return entry
+        try:
+            checksum = file_checksum(descriptor, DEFAULT_ALGORITHM, self.keep_going)
+        finally:
+            os.close(descriptor)
+        return entry._replace(checksum=checksum, algorithm=DEFAULT_ALGORITHM)
+
+    def _counted(self, entry: Entry) -> Entry:
+        """Count what becomes part of the manifest, and note since when its inode is there."""
+        self._linked = self._linked or (entry.linked and entry.checksum is None)
+        if entry.stored or self.previous is None:
+            entry = entry._replace(born=self.moment, stored=True)
+        if entry.kind == 'f' and not entry.linked:
+            self.pulled.origins[entry.born] += entry.size
+            self.pulled.disk_bytes += entry.size if entry.born == self.moment else 0
+        return entry
