@@ -1,9 +1,11 @@
 """A folder of the server that nobody may read, change or link to: it notices all three."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+FIELDS = ('ino', 'mode', 'nlink', 'uid', 'gid', 'size', 'mtime_ns', 'ctime_ns', 'atime_ns')
 LONG_AGO = 1_000_000_000
 State = dict[bytes, tuple[int, ...]]
 
@@ -16,12 +18,19 @@ class Canary:
     known: State
 
     def touched(self) -> list[str]:
-        """A line for everything that is not as it was."""
+        """A line for everything that was read, changed or linked to."""
+        return self._other(len(FIELDS))
+
+    def changed(self) -> list[str]:
+        """A line for everything that was changed or linked to; reading it is allowed."""
+        return self._other(-1)
+
+    def _other(self, count: int) -> list[str]:
         now = _state(self.folder)
         return [
             f'{path!r}: {self.known.get(path)} -> {now.get(path)}'
             for path in sorted({*self.known, *now})
-            if self.known.get(path) != now.get(path)
+            if self.known.get(path, ())[:count] != now.get(path, ())[:count]
         ]
 
 
@@ -41,8 +50,6 @@ def _state(folder: Path) -> State:
     found: State = {}
     for path in sorted(os.fsencode(path) for path in [folder, *folder.rglob('*')]):
         status = os.lstat(path)
-        found[path] = (
-            status.st_ino, status.st_mode, status.st_nlink, status.st_uid, status.st_gid, status.st_size,
-            status.st_mtime_ns, status.st_ctime_ns, 0 if os.path.isdir(path) else status.st_atime_ns,
-        )  # fmt: skip
+        state = tuple(getattr(status, f'st_{name}') for name in FIELDS)
+        found[path] = (*state[:-1], 0) if stat.S_ISDIR(status.st_mode) else state
     return found
