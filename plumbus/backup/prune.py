@@ -33,7 +33,8 @@ class Sweeper:
                 self._remove(path, cancellation)
             except (PlumbusError, OSError) as error:
                 cancellation.check()
-                log.warning('%s is left for later: %s', path.relative_to(self.snapshots.data_dir), error)
+                if path.exists():  # else its job was taken away meanwhile
+                    log.warning('%s is left for later: %s', path.relative_to(self.snapshots.data_dir), error)
 
     def _remove(self, path: Path, cancellation: Cancellation) -> None:
         """The folder of a snapshot and its description go last: until its record tells the truth, they are needed for that."""

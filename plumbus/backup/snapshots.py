@@ -23,6 +23,7 @@ TIME_FORMAT = '%Y-%m-%dT%H%M%SZ'
 TIME_NAME = re.compile(r'\d{4}-\d\d-\d\dT\d{6}Z')
 INCOMPLETE = '.incomplete'
 DOOMED = '.deleting-'
+CORRECTION = timedelta(hours=1)  # by less, clocks are set back to correct them
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,14 @@ class Snapshots:
             workspace.path.rename(workspace.path.with_name(f'{REMAINS}{max(taken, default=0) + 1}'))
 
     def free_time(self, folder: Path, start: datetime) -> datetime:
-        """Given when a run started, return that second or the next one that no snapshot of the job has."""
+        """Given when a run started, return that second or the next one that no snapshot of the job has.
+
+        It is later than those of all others, so that the newest is the one made last, unless the clock was set back by much.
+        """
         moment = start.astimezone(UTC).replace(microsecond=0)
+        newest = [one.moment for one in self.of(folder)[-1:]]
+        if newest and moment <= newest[0] < moment + CORRECTION:
+            moment = newest[0] + timedelta(seconds=1)
         while (folder / moment.strftime(TIME_FORMAT)).exists():
             moment += timedelta(seconds=1)
         return moment

@@ -58,22 +58,24 @@ NUMBERS = st.integers(0, 999)
 
 @dataclass(slots=True)
 class Day:
-    """What happens to the files, and after how many bytes each connection of the run breaks (-1: never)."""
+    """What happens to the files, after how many bytes each connection of the run breaks (-1: never), and which of the
+    snapshots are removed in the evening."""
 
     edits: Sequence[Edit]
     cuts: Sequence[int] = ()
+    removed: Sequence[int] = ()
 
 
-def histories(names: Sequence[str]) -> st.SearchStrategy[list[Day]]:
+def histories(names: Sequence[str], *, removing: bool = False) -> st.SearchStrategy[list[Day]]:
     """Some days with some edits each."""
     edits = st.lists(st.tuples(st.sampled_from(names), NUMBERS, NUMBERS, NUMBERS), max_size=14)
     first = st.lists(st.tuples(st.just('create'), NUMBERS, NUMBERS, NUMBERS), max_size=12)
     cut = st.sampled_from([-1, -1, -1, 0, 40, 300, 1000, 3000, 8000, 30_000, 100_000])
     cuts = st.one_of(st.just([]), st.just([]), st.lists(cut, min_size=2, max_size=2))
-    day = st.builds(Day, edits, cuts)
-    return st.tuples(st.builds(Day, first, cuts), st.lists(day, min_size=1, max_size=3)).map(
-        lambda both: [both[0], *both[1]]
-    )
+    removed = st.lists(NUMBERS, max_size=2) if removing else st.just([])
+    day = st.builds(Day, edits, cuts, removed)
+    days = st.lists(day, min_size=1, max_size=5 if removing else 3)
+    return st.tuples(st.builds(Day, first, cuts), days).map(lambda both: [both[0], *both[1]])
 
 
 @dataclass(slots=True)
@@ -121,6 +123,40 @@ class History:
             else:
                 assert day.cuts, (backup.error_message, backup.warnings)
                 assert (backup.status, backup.backup_path) == (Status.FAILED, None)
+            for number in day.removed[: len(self.kept)]:
+                self._remove(number % len(self.kept))
+            self._check_shares()
+
+    def _remove(self, place: int) -> None:
+        gone = self.kept.pop(place)
+        path = str(gone.path.relative_to(self.engine.settings.data_dir))
+        found = self.engine.backups.records.select(lambda raw: raw['backup_path'] == path).items
+        self.engine.backups.delete(found[0].id)
+        if not self.kept:
+            self.last = {}
+        elif place == len(self.kept):
+            self.last = self.kept[-1].tree
+        for kept in self.kept:
+            kept.files = _digests(kept.path)  # the next one may say now that more is its own
+
+    def _check_shares(self) -> None:
+        """Whatever some of the snapshots alone hold comes free with them, to the byte."""
+        held = [{one.inode: one.size for one in kept.tree.values() if one.kind == 'f'} for kept in self.kept]
+        for number in range(2 ** len(held)):
+            going = [place for place in range(len(held)) if number >> place & 1]
+            left = {inode for place, files in enumerate(held) if place not in going for inode in files}
+            freed = {
+                inode: size for place in going for inode, size in held[place].items() if inode not in left
+            }
+            names = [self.kept[place].path.name for place in going]
+            folder = self.kept[0].path.parent if self.kept else self.engine.settings.data_dir
+            assert self.engine.retention.removal.freed(folder, names) == sum(freed.values()), names
+        whole = {inode: size for files in held for inode, size in files.items()}
+        assert self._told_bytes() == sum(whole.values())
+
+    def _told_bytes(self) -> int:
+        backups = self.engine.backups.page(job_id=self.job_id, limit=1000).items
+        return sum(backup.disk_bytes for backup in backups if backup.backup_path)
 
     def _run(self, day: Day) -> Backup:
         sources = [os.fsdecode(self.world.path(name)) for name in self.world.sources]
@@ -325,3 +361,12 @@ def test_rsync_itself_finds_no_difference(
             if source.is_dir() and not source.is_symlink():
                 copy = lived.kept[-1].path / 'tree' / str(source)[1:]
                 assert differences(source, copy) == ''
+
+
+@settings(ONE_THIRD, max_examples=max(1, HISTORIES // 6))
+@given(days=histories(LINKS, removing=True))
+def test_what_comes_free_with_a_snapshot_is_what_only_it_holds(
+    engine: Engine, near: Near, workshop: Path, days: list[Day]
+) -> None:
+    with history(engine, near, workshop) as lived:
+        lived.live(days)

@@ -99,6 +99,14 @@ def test_it_never_gives_two_snapshots_one_name(snapshots: Snapshots) -> None:
     assert snapshots.free_time(folder, START) == datetime(2026, 11, 23, 2, 0, 1, tzinfo=UTC)
 
 
+def test_the_newest_snapshot_is_the_one_made_last(snapshots: Snapshots) -> None:
+    folder = snapshots.job_folder((1, 'c'), (1, 'j'))
+    publish(snapshots, folder, '2026-11-23T020007Z')
+    assert snapshots.free_time(folder, START) == datetime(2026, 11, 23, 2, 0, 8, tzinfo=UTC)
+    publish(snapshots, folder, '2036-11-23T020000Z')  # the clock was wrong
+    assert snapshots.free_time(folder, START) == START.replace(microsecond=0)
+
+
 def test_it_takes_a_snapshot_away_at_once(snapshots: Snapshots) -> None:
     folder = snapshots.job_folder((1, 'c'), (1, 'j'))
     snapshot = publish(snapshots, folder, '2026-11-23T020000Z')
