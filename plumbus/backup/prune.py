@@ -26,6 +26,15 @@ class Sweeper:
     snapshots: Snapshots
     settle: Callable[[Snapshot], None]
 
+    def settle_all(self) -> None:
+        """At the start: let every record tell the truth of what a crash left taken away, before anything else is."""
+        for path in self.snapshots.taken_away():
+            if TIME_NAME.search(path.name):
+                try:
+                    self.settle(Snapshot(path))
+                except PlumbusError as error:
+                    log.warning('The record of %s does not tell yet that it is gone: %s', path.name, error)
+
     def sweep(self, cancellation: Cancellation) -> None:
         """Remove everything that was taken away; what cannot be removed is logged and left. Raise Cancelled."""
         for path in self.snapshots.taken_away():

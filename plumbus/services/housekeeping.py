@@ -1,5 +1,6 @@
 """What happens by itself in the background: pruning after each backup and once a day, history, and removing files."""
 
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from plumbus.services.retaining import Retaining
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -35,6 +37,10 @@ class Housekeeping:
 
     def start(self) -> None:
         """Begin: with what was left when PLUMBUS was stopped, and with all jobs."""
+        try:
+            self.sweeper.settle_all()
+        except OSError as error:
+            log.warning('The folders of the snapshots cannot be listed: %s', error)
         self._sweeping.start()
         self._deciding.start()
 

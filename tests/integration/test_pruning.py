@@ -2,8 +2,11 @@
 
 import os
 import random
+import signal
 import subprocess
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +30,9 @@ from tests.support.engines import (
     until,
     write,
 )
+from tests.support.served import Served
 from tests.support.sshd import Sshd
+from tests.support.unprivileged import add_job, answered
 
 BLOCK = 4096
 
@@ -318,3 +323,35 @@ def test_history_expires_with_its_logs(tmp_path: Path, sshd: Sshd, source: Path)
         assert tree_of(engine, made[2]).is_dir()
     finally:
         engine.stop()
+
+
+@pytest.mark.parametrize('moment', [0.0, 0.03])
+def test_killed_while_it_prunes_it_tells_the_truth_and_goes_on(
+    tmp_path: Path, sshd: Sshd, source: Path, moment: float
+) -> None:
+    for number in range(600):
+        (source / f'{number}').write_bytes(b'x' * 100)
+    with Served(tmp_path) as running, running.api as api:
+        job_id = add_job(api, sshd, source, sudo=False)
+        for number in range(5):
+            (source / f'{number}').write_bytes(os.urandom(500))
+            answered(api.post(f'/api/jobs/{job_id}/run?wait=30'))
+        answered(api.put(f'/api/jobs/{job_id}', json={'retention': {'keep_last': 1}}))
+        with ThreadPoolExecutor(1) as thread:
+            asked = thread.submit(api.post, f'/api/jobs/{job_id}/prune', json={})
+            time.sleep(moment)  # somewhere in the middle, wherever that is on this machine
+            os.killpg(running.process.pid, signal.SIGKILL)
+            asked.exception(30)
+
+    with Served(tmp_path) as running, running.api as api:
+        backups = running.data / 'backups'
+        until(lambda: not list(backups.glob(f'*/*/{DOOMED}*')), 'the removal of all files')
+        answered(api.post(f'/api/jobs/{job_id}/prune', json={}))
+        told = answered(api.get('/api/backups'))
+        assert [bool(one['backup_path']) for one in told] == [True, False, False, False, False]
+        assert [(bool(one['removed_at']), one['freed_bytes']) for one in told[1:]] == [(True, 100)] * 4
+        until(lambda: not list(backups.glob(f'*/*/{DOOMED}*')), 'the removal of all files')
+        assert [path.name for path in backups.glob('*/*/*')] == [Path(told[0]['backup_path']).name]
+        verified = answered(api.post(f'/api/backups/{told[0]["id"]}/verify?wait=30'))
+        assert verified['verify_status'] == 'ok'
+        assert told[0]['disk_bytes'] == 595 * 100 + 5 * 500
