@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -104,8 +104,14 @@ class Backups(Runs[Backup]):
         """
         snapshot = self.snapshot(backup_id)
         if form is None and len(paths) == 1 and not is_folder(snapshot, paths[0]):
-            return download_file(snapshot, paths[0], wanted, condition)
-        return download_archive(snapshot, paths, form or 'zip', f'backup-{backup_id}')
+            download = download_file(snapshot, paths[0], wanted, condition)
+        else:
+            download = download_archive(snapshot, paths, form or 'zip', f'backup-{backup_id}')
+        return replace(download, chunks=self._held(backup_id, download.chunks))
+
+    def _held(self, backup_id: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        with self.removal.held(backup_id):
+            yield from chunks
 
     def diff(
         self, backup_id: int, against: int, path: str = '/', *, limit: int = 1000, offset: int = 0

@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -35,9 +36,27 @@ class Removal:
     now: Callable[[], datetime]
     wake: Callable[[], None]
     one_by_one: threading.RLock = field(default_factory=threading.RLock)
+    _held: Counter[int] = field(default_factory=Counter)
+    _holding: threading.Lock = field(default_factory=threading.Lock)
 
     def in_use(self) -> set[int]:
-        """Return the backups that a restore or a verification reads or waits to read."""
+        """Return the backups that a restore or a verification reads or waits to read, or that are held."""
+        with self._holding:
+            held = set(+self._held)
+        return held | self._being_read()
+
+    @contextmanager
+    def held(self, backup_id: int) -> Iterator[None]:
+        """Given a backup that is being downloaded, keep retention from removing it meanwhile. Someone may still delete it."""
+        with self._holding:
+            self._held[backup_id] += 1
+        try:
+            yield
+        finally:
+            with self._holding:
+                self._held[backup_id] -= 1
+
+    def _being_read(self) -> set[int]:
         return {
             run.backup_id
             for runs in self.readers
@@ -66,7 +85,7 @@ class Removal:
     def take_job(self, job_id: int, folder: Path) -> None:
         """Given a job and its folder, take that away with all its snapshots. Raise Conflict if one of them is being read."""
         with self.one_by_one, self.backups.transaction():
-            used = self.in_use()
+            used = self._being_read()
             of_job = self.backups.select(lambda raw: raw['job_id'] == job_id, limit=EVERYTHING).items
             if any(backup.id in used for backup in of_job):
                 message = 'A snapshot of this job is being restored or verified.'
@@ -104,16 +123,16 @@ class Removal:
             freed, heir = self._share(snapshot, self.snapshots.of(snapshot.path.parent))
             try:
                 with self.backups.transaction():  # nobody can pin it or begin to read it from here on
-                    self._refuse(self.backups.get(backup.id))
+                    self._refuse(self.backups.get(backup.id), held=keep_record and self._held[backup.id] > 0)
                     self.snapshots.take_away(snapshot.path)
                     self._record(backup, freed, heir, keep_record=keep_record)
             finally:
                 self.wake()
 
-    def _refuse(self, backup: Backup) -> None:
+    def _refuse(self, backup: Backup, *, held: bool = False) -> None:
         if backup.pinned:
             raise Conflict('This backup is pinned.', 'Unpin it first.')
-        if backup.id in self.in_use():
+        if held or backup.id in self._being_read():
             raise Conflict(
                 'This backup is being restored or verified.', 'Wait for the end of that, or cancel it.'
             )

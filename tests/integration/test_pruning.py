@@ -228,6 +228,21 @@ def test_what_is_being_restored_or_built_on_stays(tmp_path: Path, sshd: Sshd, so
     big.unlink()
 
 
+def test_what_is_being_downloaded_stays_until_then(tmp_path: Path, sshd: Sshd, source: Path) -> None:
+    fill(source / 'big', 500)
+    with running_engine(tmp_path / 'data') as running:
+        job = job_for(running, sshd, source)
+        first, second = back_up(running, job.id), back_up(running, job.id)
+    engine = Engine(settings(tmp_path / 'data'))
+    engine.jobs.update(job.id, {'retention': {'keep_last': 1}})
+    download = engine.backups.download(first.id, ['/'], 'tar')
+    assert next(download.chunks)
+    told = engine.retention.prune(job.id, {})
+    assert {one.backup_id: one.reasons for one in told.keep} == {second.id: ['last 1'], first.id: ['in use']}
+    assert sum(map(len, download.chunks)) > 500 * BLOCK
+    assert engine.retention.prune(job.id, {}).remove == [first.id]
+
+
 def test_the_snapshot_that_a_running_backup_builds_on_is_not_deleted(
     engine: Engine, sshd: Sshd, source: Path
 ) -> None:
