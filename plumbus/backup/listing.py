@@ -14,11 +14,16 @@ from plumbus.transfer.items import (
     parse_item,
     parse_progress,
     parse_stat,
+    sealed,
     unescape,
 )
 
 MAX_UNREAD = 10
 MAX_SKIPPED = 100
+RETRIED = re.compile(
+    rb'WARNING: (.{1,16384}) failed verification -- update (?:discarded|retained) \(will try again\)',
+    re.DOTALL,
+)
 SKIPPED = re.compile(rb'skipping non-regular file "(.+)"', re.DOTALL)
 
 
@@ -27,11 +32,12 @@ class OutputReader:
     """Call it with batches of lines. `take` gets each item, `on_batch` the latest progress (if any) and the items.
 
     `unread` holds the first lines that are items and could not be read as such, `skipped` the first paths that rsync
-    left out because it may not make device files here.
+    left out because it may not make device files here. `seal` tells our rsync's items from what a client makes it print.
     """
 
     take: Callable[[Item], None]
     on_batch: Callable[[TransferProgress | None, list[Item]], None]
+    seal: str = ''
     stats: dict[str, int] = field(default_factory=dict)
     algorithm: str | None = None
     unread: list[bytes] = field(default_factory=list)
@@ -41,13 +47,15 @@ class OutputReader:
         """Given a batch of lines, sort them."""
         progress: TransferProgress | None = None
         items: list[Item] = []
+        seal = self.seal.encode()
         for line in lines:
-            item = parse_item(line)
+            told = sealed(line, seal)
+            item = None if told is None else parse_item(told)
             if item is not None:
                 self.take(item)
                 items.append(item)
-            elif is_item(line):
-                self.unread += [line] if len(self.unread) < MAX_UNREAD else []
+            elif told is not None and is_item(told):
+                self.unread += [told] if len(self.unread) < MAX_UNREAD else []
             else:
                 progress = parse_progress(line) or progress
                 self._remember(line)
@@ -69,6 +77,12 @@ class OutputReader:
             self.skipped += [unescape(skipped[1])] if len(self.skipped) < MAX_SKIPPED else []
         elif self.algorithm is None:
             self.algorithm = parse_checksum_name(line)
+
+
+def retried_file(line: bytes) -> bytes | None:
+    """Given a line of stderr, return the path of a file that came badly and is fetched again, else None."""
+    match = RETRIED.match(line) if line.startswith(b'WARNING: ') else None
+    return unescape(match[1]) if match else None
 
 
 def nul_separated(paths: list[bytes]) -> Iterator[bytes]:

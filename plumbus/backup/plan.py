@@ -1,5 +1,6 @@
 """Pure: what a scan listed and what the last manifest knows → what to fetch, link and remove, and how much that is."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,6 +11,7 @@ from plumbus.failures import failed
 from plumbus.transfer.items import Item
 
 ROOT = b'.'
+ODD_PART = re.compile(rb'(?:\A|/)\.{0,2}(?:/|\Z)|\0|\A.{4096}', re.DOTALL)
 PERMISSION_BITS = (0o400, 0o200, 0o100, 0o040, 0o020, 0o010, 0o004, 0o002, 0o001)
 SPECIAL_BITS = {2: 0o4000, 5: 0o2000, 8: 0o1000}
 
@@ -128,6 +130,7 @@ class Planner:
         """Given what was kept, return the plan once every item was added."""
         for entry in self.known:
             self._passed[entry.path] = entry
+        self._passed.pop(ROOT, None)
         self._hard_links.settle(self._passed, self._fetch)
         if self._hard_links.broken:
             self._fetch |= {one.path: one for one in scanned() if self._hard_links.is_apart(one)}
@@ -185,9 +188,9 @@ def entry_of(item: Item, known: Entry | None = None, algorithm: str | None = Non
     """Given an item and what the last manifest knew, return its entry.
 
     A transferred file is stored by this snapshot and brings its checksum; an unchanged one inherits it, but not one that
-    is linked to another now. Raise TransferFailed if the name leads out of the tree.
+    is linked to another now. Raise TransferFailed if the name is none that a tree can hold, or leads out of it.
     """
-    if b'..' in item.path.split(b'/') or not item.path:
+    if ODD_PART.search(item.path) and item.path != ROOT:
         raise failed('hostile')
     kind = chr(item.change[1])
     moved = item.is_hardlink and item.extra

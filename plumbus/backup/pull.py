@@ -1,5 +1,6 @@
 """One attempt to copy a client's files into a workspace: scan and link side by side, then fetch what differs."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,8 @@ from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.finishing import Finishing, Pulled
 from plumbus.backup.guards import RoomGuard, size
 from plumbus.backup.linking import link_copy
-from plumbus.backup.listing import OutputReader, nul_separated
-from plumbus.backup.manifest import ManifestWriter, read_manifest
+from plumbus.backup.listing import OutputReader, nul_separated, retried_file
+from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
@@ -38,6 +39,7 @@ class Pull:
     """`previous` is the job's newest snapshot, None for its first run; `deadline` is a time of time.monotonic().
 
     `moment` is the time that the new snapshot will be named by, in seconds. `distrusted` files are fetched in any case.
+    `retried` files came badly at first and are listed a second time at the end.
     """
 
     sources: list[str]
@@ -52,6 +54,7 @@ class Pull:
     moment: int
     distrusted: frozenset[bytes] = frozenset()
     deadline: float | None = None
+    retried: set[bytes] = field(default_factory=set)
     pulled: Pulled = field(default_factory=lambda: Pulled(tally=Tally()))
 
     def run(self) -> Pulled:
@@ -60,7 +63,10 @@ class Pull:
         Raise TransferFailed with the cause if it cannot be had, Cancelled if someone asked to stop.
         """
         self.options = replace(
-            self.options, temp_dir=self.workspace.temporary, partial_dir=self.workspace.partial
+            self.options,
+            temp_dir=self.workspace.temporary,
+            partial_dir=self.workspace.partial,
+            seal=secrets.token_hex(8),
         )
         if self.previous is not None:
             self._next_run(self._scan_and_link(self.previous))
@@ -83,16 +89,20 @@ class Pull:
                 if not item.is_deleted:
                     noted.add(entry_of(item, algorithm=reader.algorithm)._replace(stored=True))
 
-            reader = OutputReader(take, self._show_transfer)
+            reader = OutputReader(take, self._show_transfer, self.options.seal)
             where = self.session.rsync_shell, self.session.alias, self._sources(), self.workspace.tree
             arguments = rsync.fetch_all_arguments(self.options, *where)
             self._transfer(arguments, reader)
         doubtful = self.pulled.exit_code != 0
         with self.workspace.open_tree() as tree:
-            self._finishing().write(
-                self.workspace.noted,
-                lambda entry: None if doubtful and not lies_there(tree, entry) else entry,
-            )
+
+            def outcome(entry: Entry) -> Entry | None:
+                if entry.path in self.retried:
+                    self.retried.discard(entry.path)
+                    return None
+                return None if doubtful and not lies_there(tree, entry) else entry
+
+            self._finishing().write(self.workspace.noted, outcome)
 
     def _next_run(self, plan: Plan) -> None:
         self.pulled.tally = plan.tally
@@ -147,7 +157,7 @@ class Pull:
         arguments = rsync.scan_arguments(
             self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
         )
-        reader = OutputReader(take, show)
+        reader = OutputReader(take, show, self.options.seal)
         self._accept(self._run(arguments, reader), 'scan')
         reader.check()
         self._warn(f'/{readable(path)}: {NOT_KEPT}' for path in reader.skipped)
@@ -167,7 +177,10 @@ class Pull:
             Readying(tree, remains, shared, self.cancellation.check).make_ready(plan)
 
     def _fetch(self, plan: Plan, arrivals: Arrivals) -> None:
-        reader = OutputReader(lambda item: arrivals.take(item, reader.algorithm), self._show_transfer)
+        def take(item: Item) -> None:
+            arrivals.take(item, reader.algorithm)
+
+        reader = OutputReader(take, self._show_transfer, self.options.seal)
         arguments = rsync.fetch_listed_arguments(
             self.options, self.session.rsync_shell, self.session.alias, self.workspace.tree
         )
@@ -213,13 +226,19 @@ class Pull:
     def _run(
         self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
     ) -> Outcome:
+        show = show_errors(self.reporter)
+
+        def hear(lines: list[bytes]) -> None:
+            self.retried.update(filter(None, map(retried_file, lines)))
+            show(lines)
+
         return process.run(
             arguments,
             cancellation=self.cancellation,
             env={**rsync.environment(self.home), **self.session.env},
             feed=feed,
             on_output=reader,
-            on_error=show_errors(self.reporter),
+            on_error=hear,
             idle_timeout_s=IDLE_TIMEOUT_S,
             time_limit_s=self._time_left(),
         )

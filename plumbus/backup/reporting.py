@@ -17,6 +17,18 @@ RATE_WINDOW_S = 5.0
 SHOWN_ERROR_LINES = 200
 
 
+class Shown(dict[int, str]):
+    """What stands for each character, found out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        self[code] = char if char.isprintable() or char == '\t' else '\N{REPLACEMENT CHARACTER}'
+        return self[code]
+
+
+SHOWN = Shown()
+
+
 class Reporter:
     """Belongs to one run and its thread; `progress` may be read from anywhere."""
 
@@ -139,6 +151,4 @@ def readable(name: bytes) -> str:
 
 def printable(text: str) -> str:
     """Given text, return it on one line: control characters and lone surrogates are replaced, so no line can forge another."""
-    return ''.join(
-        char if char.isprintable() or char == '\t' else '\N{REPLACEMENT CHARACTER}' for char in text
-    )
+    return text if text.isprintable() else text.translate(SHOWN)

@@ -1,5 +1,6 @@
 """One restore: from a snapshot back to a client, or a dry run that tells what it would do."""
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from plumbus.backup.reporting import Reporter, show_errors
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.backup.targets import Targets
 from plumbus.cancellation import Cancellation
+from plumbus.errors import NotFound
 from plumbus.model import Backup, Client, Restore, Status
 from plumbus.store.documents import Documents
 from plumbus.transfer import process, rsync
@@ -63,6 +65,7 @@ class RestoreRunner:
                     secluded=not client.restricted,
                     sudo=client.use_sudo,
                     mark=mark,
+                    seal=secrets.token_hex(8),
                 ),
                 environment=rsync.environment(self.snapshots.data_dir),
             )
@@ -85,7 +88,7 @@ class Push:
 
     def run(self) -> dict[str, Any]:
         """Return the fields of the ended record. Raise TransferFailed with the cause, or Cancelled."""
-        paths = self.restore.paths or self.snapshot.description()['job']['source_paths']
+        paths = self._present(self.restore.paths or self.snapshot.description()['job']['source_paths'])
         whole = not self.restore.paths or self.restore.restore_path is None
         self.reporter.say(
             f'restoring {", ".join(paths)} to {self.restore.restore_path or "where it came from"}'
@@ -93,7 +96,7 @@ class Push:
         self.reporter.phase(
             'checking' if self.restore.dry_run else 'restoring', bytes_total=self._size(paths)
         )
-        reader = OutputReader(self._take, self.reporter.show_transfer)
+        reader = OutputReader(self._take, self.reporter.show_transfer, self.options.seal)
         outcome = process.run(
             rsync.push_arguments(
                 self.options,
@@ -124,6 +127,20 @@ class Push:
             'transferred_bytes': 0 if self.restore.dry_run else reader.stats.get('transferred_bytes', 0),
             'changes': self.changes,
         }
+
+    def _present(self, paths: list[str]) -> list[str]:
+        """Those of the paths that are in the snapshot. rsync would follow a link on the way to one, out of the snapshot.
+
+        Raise NotFound if none is.
+        """
+        with self.snapshot.open_tree() as tree:
+            found = [path for path in paths if tree.kind(tree_path(path))]
+        for path in paths:
+            if path not in found:
+                self.reporter.say(f'{path} is not in this backup')
+        if not found:
+            raise NotFound('Nothing of what is to be restored is in this backup.')
+        return found
 
     def _size(self, paths: list[str]) -> int | None:
         """The bytes to come, where that is known without a walk: plain files only."""

@@ -45,7 +45,8 @@ STORAGE = [
            'A file is larger than the file system {of} allows.', 'Use a file system like ext4, or exclude the file.'),
     _cause('disk_error', r'\[(?:[Rr]eceiver|generator)[^]]*\].*Input/output error',
            'The disk {of} reports errors.', 'Check it (dmesg, smartctl -a), and replace it if it is failing.'),
-    _cause('hostile', 'rejecting (?:unrequested|excluded) file-list name|file-list name .*unsafe|sender tried to',
+    _cause('hostile', 'rejecting (?:unrequested|excluded) file-list name|file-list name .*unsafe|sender tried to'
+           '|(?:unsafe pathname|invalid path) from sender|refusing flist',
            'The machine sent files that nobody asked for.', 'Check this machine: its rsync does not do what it should.'),
 ]  # fmt: skip
 

@@ -36,7 +36,7 @@ STAT_NAMES = {
     b'Total bytes received': 'received_bytes',
 }
 CHECKSUM = re.compile(rb'Client(?: negotiated)? checksum: (xxh128|xxh3|xxh64|sha1|md5|md4)')
-ESCAPED = re.compile(rb'\\#([0-3][0-7][0-7])')
+ESCAPED = {b'%03o' % number: bytes([number]) for number in range(256)}
 KINDS: dict[int, Kind] = {
     ord('f'): 'file',
     ord('d'): 'folder',
@@ -156,6 +156,18 @@ def is_item(line: bytes) -> bool:
     return ITEM_SHAPE.match(line) is not None
 
 
+def sealed(line: bytes, seal: bytes) -> bytes | None:
+    """Given a line of stdout and the seal that our rsync begins its items with, return what follows it, None if there is none.
+
+    The rsync over there can have any line printed on our stdout (MSG_INFO), but it does not know the seal. It may also leave
+    out the end of a line of its own, so that one of ours stands behind it.
+    """
+    if not seal:
+        return line
+    _, found, rest = line.rpartition(seal)
+    return rest if found else None
+
+
 def parse_progress(line: bytes) -> TransferProgress | None:
     """Given a line of stdout, return the progress it tells, or None if it is something else."""
     match = PROGRESS.fullmatch(line)
@@ -198,7 +210,10 @@ def unescape(name: bytes) -> bytes:
     """
     if b'\\#' not in name:
         return name
-    return ESCAPED.sub(lambda match: bytes([int(match[1], 8)]), name)
+    first, *rest = name.split(b'\\#')
+    return first + b''.join(
+        ESCAPED[part[:3]] + part[3:] if part[:3] in ESCAPED else b'\\#' + part for part in rest
+    )
 
 
 def _extra(change: bytes, extra: bytes) -> bytes:

@@ -2,12 +2,13 @@
 
 import logging
 import re
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from plumbus.errors import ClientError
 from plumbus.model import RemoteFile
-from plumbus.transfer.items import OUT_FORMAT, Item, is_item, parse_item
+from plumbus.transfer.items import OUT_FORMAT, Item, is_item, parse_item, sealed
 from plumbus.transfer.names import path_bytes, path_text
 from plumbus.transfer.outcome import explain
 from plumbus.transfer.process import Outcome, run
@@ -38,9 +39,10 @@ def list_folder(
     folder = path_bytes(path).rstrip(b'/')
     found: list[Item] = []
     unread: list[bytes] = []
+    seal = secrets.token_hex(8)
 
     def take(lines: list[bytes]) -> None:
-        for line in lines:
+        for line in filter(None, (sealed(line, seal.encode()) for line in lines)):
             item = parse_item(line)
             if item and _is_entry(item, show_hidden):
                 found.append(item)
@@ -56,7 +58,7 @@ def list_folder(
     # Paths on stdin are taken literally, whereas rsync expands * and ? in arguments. What stands before /./ is left
     # out of the names (rsync(1), --relative).
     outcome = run(
-        _arguments(session, sudo),
+        _arguments(session, sudo, seal),
         feed=[folder + b'/./\0'],
         on_output=take,
         env=session.env,
@@ -78,11 +80,11 @@ def list_folder(
     return sorted((_remote_file(folder, item, reader) for item in found), key=_order)
 
 
-def _arguments(session: SshSession, sudo: bool) -> list[str]:
+def _arguments(session: SshSession, sudo: bool, seal: str) -> list[str]:
     # Without --fake-super an rsync that is not root prints no group that it could not set; nothing is written here.
     return [
         'rsync', '--dry-run', '--dirs', '-lptgoD', '--numeric-ids', '--fake-super', '--no-h', '--outbuf=L', f'--timeout={IDLE_TIMEOUT_S}',
-        f'--out-format={OUT_FORMAT}', '--from0', '--files-from=-', '-e', session.rsync_shell,
+        f'--out-format={seal}{OUT_FORMAT}', '--from0', '--files-from=-', '-e', session.rsync_shell,
         *(['--rsync-path=sudo -n rsync'] if sudo else []), f'{session.alias}:/', f'{session.empty}/',
     ]  # fmt: skip
 

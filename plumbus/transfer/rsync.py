@@ -26,6 +26,7 @@ class Options:
     for keys with a forced command: rrsync refuses -s. `timeout_s` counts without a byte moved, 0 for none. `temp_dir` must
     be on the tree's file system: half-received files lie there and not in the tree when rsync is killed. `make_path` needs
     rsync 3.2.3 or newer over there. `mark`: what the rsync over there is known by (remote.py); keys bound to rsync take none.
+    `seal`: what our rsync begins its items with; nobody over there may know it.
     """
 
     acls: bool = False
@@ -42,6 +43,7 @@ class Options:
     temp_dir: Path | None = None
     make_path: bool = True
     mark: str = ''
+    seal: str = ''
 
 
 def scan_arguments(
@@ -158,7 +160,7 @@ def _common(options: Options, shell: str, *, relative: bool = True) -> list[byte
         b'--modify-window=-1',
         b'--no-human-readable',
         b'--outbuf=L',
-        os.fsencode(f'--out-format={OUT_FORMAT}'),
+        os.fsencode(f'--out-format={options.seal}{OUT_FORMAT}'),
         b'--debug=NSTR1',
         b'--rsh=' + os.fsencode(shell),
         *_flags({

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from plumbus.backup import runner
+from plumbus.backup import restore, runner
 from plumbus.backup.targets import Targets
 from plumbus.transfer.rsync import environment
 
@@ -33,7 +33,7 @@ class Near:
 
     folder: Path
     cuts: list[int] = field(default_factory=list)
-    hooks: list[Callable[[], None]] = field(default_factory=list)
+    hooks: list[Callable[[], object]] = field(default_factory=list)
     alias: str = 'near'
 
     def __post_init__(self) -> None:
@@ -77,6 +77,7 @@ def near_clients(folder: Path) -> Iterator[Near]:
 
     with (
         mock.patch.object(runner, 'session', session),
+        mock.patch.object(restore, 'session', session),
         mock.patch.object(Targets, 'met', return_value=(None, None)),
     ):
         yield near
