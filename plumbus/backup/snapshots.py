@@ -199,6 +199,11 @@ class Snapshots:
                     found += _doomed_in(folder)
         return found
 
+    def owns(self, snapshot: Snapshot) -> bool:
+        """Whether PLUMBUS made it: what lies elsewhere or has another name is somebody else's, and never removed."""
+        path = snapshot.path
+        return bool(TIME_NAME.fullmatch(path.name)) and path.parent.parent.parent == self.root
+
     def relative(self, snapshot: Snapshot) -> str:
         """Given a snapshot, return its path relative to the data dir, as records keep it."""
         return str(snapshot.path.relative_to(self.data_dir))

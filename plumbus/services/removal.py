@@ -79,7 +79,7 @@ class Removal:
         self._refuse(backup)
         try:
             self._take_away(backup, keep_record=False)
-        except NotFound:  # it never had a snapshot, or that is gone already
+        except NotFound:  # it never had a snapshot of ours, or that is gone already
             self.backups.remove(backup.id)
 
     def take_job(self, job_id: int, folder: Path) -> None:
@@ -120,6 +120,8 @@ class Removal:
     def _take_away(self, backup: Backup, *, keep_record: bool) -> None:
         with self.one_by_one:
             snapshot = self.snapshots.at(backup.backup_path)
+            if not self.snapshots.owns(snapshot):
+                raise NotFound('This backup has no snapshot that PLUMBUS made.')
             freed, heir = self._share(snapshot, self.snapshots.of(snapshot.path.parent))
             try:
                 with self.backups.transaction():  # nobody can pin it or begin to read it from here on

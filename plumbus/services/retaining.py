@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from pydantic import BaseModel, StrictBool
 from plumbus.backup.guards import size
 from plumbus.backup.retention import Candidate, Kept, Verdict, decide
 from plumbus.backup.snapshots import Snapshots
-from plumbus.errors import InvalidInput, PlumbusError
+from plumbus.errors import InvalidInput, NotFound, PlumbusError
 from plumbus.model import Backup, Job, Retention, checked
 from plumbus.model.fields import Timezone
 from plumbus.services.jobs import Jobs
@@ -117,11 +118,12 @@ class Retaining:
 
     def _with_snapshots(self, where: Callable[[Mapping[str, Any]], bool]) -> list[Backup]:
         found = self.backups.select(lambda raw: bool(raw.get('backup_path')) and where(raw), limit=EVERYTHING)
-        return [
-            backup
-            for backup in found.items
-            if backup.status.good and (self.snapshots.data_dir / str(backup.backup_path) / 'tree').is_dir()
-        ]
+        return [backup for backup in found.items if backup.status.good and self._has_snapshot(backup)]
+
+    def _has_snapshot(self, backup: Backup) -> bool:
+        with suppress(NotFound):
+            return self.snapshots.owns(self.snapshots.at(backup.backup_path))
+        return False
 
     def _freed(self, backups: Iterable[Backup], going: Iterable[int]) -> int | None:
         gone = set(going)

@@ -136,6 +136,20 @@ async def test_a_snapshot_whose_folder_is_gone_is_not_counted(
     assert told['remove'] == [1, 2]
 
 
+async def test_a_folder_that_plumbus_did_not_make_is_never_removed(
+    api: AsyncClient, engine: ScriptedEngine, job_id: int, snapshots: list[int], tmp_path: Path
+) -> None:
+    for backup_id, path in ((1, tmp_path / 'old'), (2, engine.settings.data_dir / 'backups' / 'old' / 'one')):
+        (path / 'tree').mkdir(parents=True)
+        engine.backups.records.set(backup_id, backup_path=str(path))
+    told = await prune(api, job_id, dry_run=True, retention={'keep_last': 1})
+    assert told['remove'] == [3]
+    assert (await api.delete('/api/backups/1')).json() == {'success': True}
+    assert (await api.delete('/api/backups/2')).json() == {'success': True}
+    assert (tmp_path / 'old' / 'tree').is_dir()
+    assert (engine.settings.data_dir / 'backups' / 'old' / 'one' / 'tree').is_dir()
+
+
 async def test_what_cannot_be_read_is_told_as_unknown(
     api: AsyncClient, engine: ScriptedEngine, job_id: int, snapshots: list[int]
 ) -> None:
