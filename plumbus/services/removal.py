@@ -156,6 +156,10 @@ class Removal:
 
     def _backup_of(self, snapshot: Snapshot) -> Backup | None:
         path = self.snapshots.relative(_place(snapshot))
+        with suppress(StoreError, TypeError, ValueError):
+            told = self.backups.find(int(snapshot.description()['backup'].get('id')))
+            if told and told.backup_path == path:
+                return told
         found = self.backups.select(lambda raw: raw.get('backup_path') == path, limit=1).items
         return found[0] if found else None
 

@@ -117,9 +117,9 @@ class Documents(Generic[Model]):
     def remove_all(self, item_ids: Collection[int]) -> None:
         """Given ids, remove those items that are there, in one write."""
         with self._database.transaction():
-            known = [item_id for item_id in item_ids if self.exists(item_id)]
-            if known:
-                self._database.table(self._name).remove(doc_ids=known)
+            known = {_document_id(document) for document in self._matching(None)}
+            if there := known.intersection(item_ids):
+                self._database.table(self._name).remove(doc_ids=there)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context in which nobody else changes anything; what is changed in it is stored as a whole or not at all."""

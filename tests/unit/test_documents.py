@@ -373,3 +373,27 @@ def test_it_names_the_field_of_a_record_that_does_not_fit(
         clients.get(1)
     assert 's3cret' not in str(caught.value)
     assert caught.value.remedy
+
+
+def test_it_removes_many_in_one_write(database: Database, clients: Documents[Client]) -> None:
+    for _ in range(5):
+        clients.add(pi())
+    clients.remove_all([2, 4, 5, 99])
+    clients.remove_all([])
+    assert [client.id for client in Documents(restarted(database), 'clients', Client).all()] == [1, 3]
+    assert clients.add(pi()).id == 6
+
+
+def test_changes_of_a_transaction_are_kept_together(database: Database, clients: Documents[Client]) -> None:
+    clients.add(pi())
+    with pytest.raises(ValueError, match='stop'), clients.transaction():  # noqa: PT012
+        clients.set(1, name='other')
+        clients.remove(1)
+        raise ValueError('stop')
+    assert clients.get(1).name == pi().name
+    with clients.transaction():
+        clients.set(1, name='other')
+        clients.add(pi())
+    assert [client.name for client in Documents(restarted(database), 'clients', Client).all()] == [
+        'other', pi().name,
+    ]  # fmt: skip
