@@ -3,7 +3,6 @@
 Needs root: owners, devices and trusted attributes are part of it. HISTORIES=1000 tries more of them, as a nightly run does.
 """
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -16,9 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from plumbus.backup.checksums import file_checksum
 from plumbus.backup.manifest import Entry, read_manifest
-from plumbus.backup.tree import Tree
 from plumbus.engine import Engine
 from plumbus.model import Backup, Status
 from tests.support.canary import Canary, make_canary
@@ -27,6 +24,7 @@ from tests.support.engines import differences, running_engine
 from tests.support.facts import Fact, Facts, facts, same, unchanged
 from tests.support.near import Near, near_clients
 from tests.support.sshd import IS_ROOT
+from tests.support.truth import digests, misfits_of
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason='needs root: owners, devices and trusted attributes')
 HISTORIES = int(os.environ.get('HISTORIES', '110'))
@@ -88,12 +86,12 @@ class Kept:
 
     @classmethod
     def of(cls, path: Path) -> 'Kept':
-        return cls(path, facts(path / 'tree'), _digests(path))
+        return cls(path, facts(path / 'tree'), digests(path))
 
     def complaints(self) -> list[str]:
         """What has changed since."""
         lines = unchanged(self.tree, facts(self.path / 'tree'))
-        if _digests(self.path) != self.files:
+        if digests(self.path) != self.files:
             lines.append('manifest or backup.json changed')
         return lines
 
@@ -137,7 +135,7 @@ class History:
         elif place == len(self.kept):
             self.last = self.kept[-1].tree
         for kept in self.kept:
-            kept.files = _digests(kept.path)  # the next one may say now that more is its own
+            kept.files = digests(kept.path)  # the next one may say now that more is its own
 
     def _check_shares(self) -> None:
         """Whatever some of the snapshots alone hold comes free with them, to the byte."""
@@ -175,7 +173,7 @@ class History:
         tree = facts(path / 'tree')
         entries = {entry.path: entry for entry in read_manifest(path / 'manifest.msgpack.zst')}
         nothing(same(self._source(), self._part(tree)))
-        nothing(_misfits(entries, tree, path))
+        nothing(misfits_of(entries, tree, path))
         self._check_figures(backup, entries, tree)
         assert sorted(os.listdir(path)) == ['backup.json', 'manifest.msgpack.zst', 'tree']
         nothing([name for name in os.listdir(path.parent) if name.startswith(('.incomplete', '.remains'))])
@@ -241,52 +239,6 @@ def _bare(fact: Fact) -> Fact:
 
 def _keys(files: Facts) -> set[tuple[bytes, str]]:
     return {(path, fact.kind) for path, fact in files.items()}
-
-
-def _digests(path: Path) -> dict[str, bytes]:
-    return {
-        file.name: hashlib.sha256(file.read_bytes()).digest()
-        for file in path.iterdir()
-        if file.name != 'tree'
-    }
-
-
-def _misfits(entries: dict[bytes, Entry], tree: Facts, path: Path) -> list[str]:
-    """Where a manifest does not tell what lies in the tree."""
-    entries.pop(b'.', None)
-    lines = [f'not in the manifest: {name!r}' for name in tree.keys() - entries.keys() - {b''}]
-    lines += [f'only in the manifest: {name!r}' for name in entries.keys() - tree.keys()]
-    groups: dict[bytes, list[Entry]] = {}
-    with Tree(path / 'tree') as opened:
-        for name in tree.keys() & entries.keys():
-            entry, fact = entries[name], tree[name]
-            groups.setdefault(fact.group, []).append(entry)
-            told = (entry.kind, entry.size, entry.mtime, entry.mode, (entry.uid, entry.gid))
-            size = fact.size if fact.kind in 'fL' else entry.size
-            mode = fact.mode if fact.kind != 'L' else entry.mode
-            if told != (fact.kind, size, fact.mtime_ns // 10**9, mode, fact.owner):
-                lines.append(f'{entry} is not {fact}')
-            if entry.kind == 'L' and entry.target != fact.content:
-                lines.append(f'{entry} points to {fact.content!r}')
-            if entry.kind == 'f' and _wrong_checksum(opened, entry):
-                lines.append(f'{entry} has the wrong checksum')
-    for group in groups.values():
-        leaders = [entry for entry in group if not entry.linked]
-        if len(leaders) != 1:
-            lines.append(f'{len(leaders)} leaders in {group}')
-        elif any(entry.target != leaders[0].path for entry in group if entry.linked and entry.kind == 'f'):
-            lines.append(f'the leader of some is not {leaders[0].path!r}: {group}')
-    return lines
-
-
-def _wrong_checksum(tree: Tree, entry: Entry) -> bool:
-    if entry.checksum is None or entry.algorithm is None:
-        return True
-    descriptor = tree.open_file(entry.path)
-    try:
-        return file_checksum(descriptor, entry.algorithm, lambda: None) != entry.checksum
-    finally:
-        os.close(descriptor)
 
 
 @pytest.fixture(scope='module')
