@@ -58,9 +58,8 @@ class Sweeper:
         if not paths:
             return
         names = [os.fspath(path) for path in paths]
-        if (
-            os.geteuid()
-        ):  # without root a folder may keep us out; files share their modes with other snapshots
+        if os.geteuid():
+            # Without root a folder may keep us out. No snapshot shares one, but files share their modes with others.
             closed = ['-type', 'd', '!', '-perm', '-700', '-exec', 'chmod', 'u+rwx', '{}', ';']
             self._run(['find', *names, *closed], cancellation)
         self._run([*low_priority(), 'rm', '-rf', '--', *names], cancellation)

@@ -275,6 +275,7 @@ def test_what_a_crash_left_half_removed_is_gone_after_the_next_start(
         path.rmdir() if path.is_dir() else path.unlink()
     (folders[0].parent / f'{DOOMED}remains-1' / 'tree').mkdir(parents=True)
     (folders[0].parents[1] / f'{DOOMED}old-job-9' / 'x').mkdir(parents=True)
+    (folders[0].parent / f'{DOOMED}{Path(str(made[3].backup_path)).name}' / 'tree').mkdir(parents=True)
 
     with running_engine(tmp_path / 'data') as engine:
         swept(engine)
