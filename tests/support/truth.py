@@ -7,6 +7,7 @@ from pathlib import Path
 from plumbus.backup.checksums import file_checksum
 from plumbus.backup.manifest import Entry, read_manifest
 from plumbus.backup.tree import Tree
+from plumbus.engine import Engine
 from tests.support.facts import Facts, facts
 
 
@@ -36,6 +37,42 @@ def misfits_of(entries: dict[bytes, Entry], tree: Facts, snapshot: Path) -> list
             if entry.kind == 'f' and _wrong_checksum(opened, entry):
                 lines.append(f'{entry} has the wrong checksum')
     return lines + [line for group in groups.values() for line in _wrong_leaders(group)]
+
+
+def untruths(engine: Engine) -> list[str]:
+    """Given an engine that does nothing right now, return a line for everything that a record or a snapshot tells wrongly."""
+    records = list(engine.backups.page(limit=10**6).items)
+    lines = [f'{one.id} says {one.status}' for one in records if not one.status.finished]
+    there = {engine.backups.snapshots.relative(one): one for one in engine.backups.snapshots.everything()}
+    for one in records:
+        if one.status.good != bool(one.backup_path or one.removed_at):
+            lines.append(f'{one.id} is {one.status}, with the path {one.backup_path}')
+        if one.status.finished and not one.status.good and not (one.cause and one.error_message):
+            lines.append(f'{one.id} is {one.status} and does not say why')
+    told = {str(one.backup_path): one for one in records if one.backup_path}
+    lines += [f'no record of {path}' for path in there.keys() - told.keys()]
+    lines += [
+        f'no snapshot at {path}' for path, one in told.items() if path not in there and not one.removed_at
+    ]
+    for path, snapshot in there.items():
+        lines += [f'{path}: {line}' for line in misfits(snapshot.path)]
+        written = snapshot.description()['backup']
+        known = told[path].model_dump(mode='json') if path in told else written
+        lines += [
+            f'{path}: {name} is {written[name]!r}, the record says {known[name]!r}'
+            for name in (
+                'id',
+                'status',
+                'file_count',
+                'size_bytes',
+                'disk_bytes',
+                'new_files',
+                'changed_files',
+                'deleted_files',
+            )
+            if written[name] != known[name]
+        ]
+    return lines
 
 
 def digests(snapshot: Path) -> dict[str, bytes]:
