@@ -59,7 +59,11 @@ class Database:
 
     def next_id(self, table: str) -> int:
         """Given a table, return an id that none of its documents ever had. Use it inside a transaction."""
-        return self.reserve_id(table, self._last_id(table) + 1)
+        return self.next_ids(table, 1)
+
+    def next_ids(self, table: str, count: int) -> int:
+        """Given a table and how many ids are needed, reserve that many in a row and return the last of them."""
+        return self.reserve_id(table, self._last_id(table) + count)
 
     def reserve_id(self, table: str, used: int) -> int:
         """Given an id that comes from elsewhere, make sure that it is not given out again, and return it."""

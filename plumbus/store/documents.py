@@ -43,6 +43,18 @@ class Documents(Generic[Model]):
             item_id = self._database.next_id(self._name)
             return self._put(item, id=item_id, created_at=item.created_at or self._clock())
 
+    def add_all(self, items: Sequence[Model]) -> list[Model]:
+        """Given new items, store them under the next ids in one write, all or none, and return them as stored."""
+        with self._database.transaction():
+            now, last = self._clock(), self._database.next_ids(self._name, len(items))
+            stamped = [
+                item.model_copy(
+                    update={'id': item_id, 'created_at': item.created_at or now, 'updated_at': now}
+                )
+                for item_id, item in enumerate(items, last - len(items) + 1)
+            ]
+            return self._insert(stamped)
+
     def restore(self, item: Model) -> Model:
         """Given an item that already has its id, store it as it is, over what may stand there, and return it."""
         if item.id < 1:
@@ -65,7 +77,7 @@ class Documents(Generic[Model]):
                 )
                 for item in items
             ]
-            self._database.table(self._name).insert_multiple(map(self._document, stamped))
+            self._insert(stamped)
 
     def get(self, item_id: int) -> Model:
         """Given an id, return the item. Raise NotFound if there is none."""
@@ -164,10 +176,14 @@ class Documents(Generic[Model]):
         self._database.table(self._name).upsert(Document(orjson.loads(raw), doc_id=item.id))
         return stored
 
-    def _document(self, item: Model) -> Document:
-        raw = self._serialised(item)
-        self._hydrated(raw)
-        return Document(orjson.loads(raw), doc_id=item.id)
+    def _insert(self, items: Sequence[Model]) -> list[Model]:
+        raws = [self._serialised(item) for item in items]
+        stored = [self._hydrated(raw) for raw in raws]
+        documents = [
+            Document(orjson.loads(raw), doc_id=item.id) for raw, item in zip(raws, items, strict=True)
+        ]
+        self._database.table(self._name).insert_multiple(documents)
+        return stored
 
     def _serialised(self, item: Model) -> bytes:
         try:

@@ -274,6 +274,27 @@ def test_it_restores_very_many_at_once(backups: Documents[Backup], database: Dat
     assert Documents(restarted(database), 'backups', Backup).add(backup()).id == 10_001
 
 
+def test_it_adds_very_many_at_once(database: Database, backups: Documents[Backup], clock: Clock) -> None:
+    backups.add(backup())
+    assert backups.add_all([]) == []
+    earlier = START - timedelta(days=1)
+    added = backups.add_all([backup(job_id=7, created_at=earlier), *[backup()] * 999])
+    assert [one.id for one in added] == list(range(2, 1002))
+    assert (added[0].job_id, added[0].created_at, added[1].created_at) == (7, earlier, START)
+    assert backups.get(2) == added[0]
+    again = Documents(restarted(database), 'backups', Backup, clock)
+    assert (again.count(), again.add(backup()).id) == (1001, 1002)
+
+
+def test_it_adds_all_or_none(database: Database) -> None:
+    restores = Documents(database, 'restores', Restore)
+    good = Restore(client_id=1, backup_id=1, job_id=1)
+    with pytest.raises(StoreError, match='cannot be stored'):
+        restores.add_all([good, good.model_copy(update={'changes': [{'bad': object()}]})])
+    assert restores.count() == 0
+    assert restores.add_all([good])[0].id == 1
+
+
 def test_it_restores_all_or_none(backups: Documents[Backup]) -> None:
     backups.restore_all([])
     backups.restore(backup(id=5))
