@@ -13,6 +13,7 @@ from plumbus.api.answers import Answer, flat, listed
 from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, WaitSeconds, in_thread
 from plumbus.api.listening import Listener, ended, followed
 from plumbus.api.schemas import ChangedBackup, Done, SnapshotFolder, StartedRestore, body, problems
+from plumbus.backup.folders import By, Order
 from plumbus.model import Backup, Restore, Status
 
 router = APIRouter(prefix='/api/backups', tags=['Backups'])
@@ -119,11 +120,15 @@ def list_files(
     offset: Offset = 0,
     recursive: bool = False,
     search: Annotated[str, Query(max_length=1000, examples=['*.conf'])] = '',
+    sort: Annotated[By, Query(description='Of one folder; folders come first.')] = 'name',
+    descending: bool = False,
+    hidden: Annotated[bool, Query(description='Whether names with a dot in front are listed.')] = True,
 ) -> Answer:
     """List a folder of the snapshot, all below it (`recursive`), or what matches a pattern (`search`)."""
     found = engine.backups.files(
-        backup_id, path=path, limit=limit, offset=offset, recursive=recursive, search=search
-    )
+        backup_id, path=path, limit=limit, offset=offset, recursive=recursive, search=search,
+        order=Order(by=sort, descending=descending, hidden=hidden),
+    )  # fmt: skip
     return Answer(
         {
             'success': True,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
+from plumbus.backup.folders import BY_NAME, Folders, Order
 from plumbus.backup.manifest import Entry, read_manifest
 from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.tree import Tree, relative_parts
@@ -63,21 +64,26 @@ def list_files(
     offset: int = 0,
     recursive: bool = False,
     search: str = '',
+    order: Order = BY_NAME,
+    folders: Folders | None = None,
 ) -> FileList:
-    """Given a folder of a snapshot, return a page of it: folders first, then by name.
+    """Given a folder of a snapshot, return a page of it: folders first, then by name or as `order` says.
 
     `recursive` lists all below it in the manifest's order, `search` what below it matches a pattern like '*.conf' (or
-    holds the text, if it has no wildcard). Raise NotFound if there is no such folder, or a link on the way to it.
+    holds the text, if it has no wildcard). `folders` may remember orders from one page to the next.
+    Raise NotFound if there is no such folder, or a link on the way to it.
     """
     folder = b'/'.join(relative_parts(tree_path(path)))
     with snapshot.open_tree() as tree:
         if tree.kind(folder) != 'd':
             raise NotFound(f'There is no folder {path} in this backup.')
-        found = list(_below(snapshot, folder, search) if recursive or search else _children(tree, folder))
-    if not (recursive or search):
-        found.sort(key=lambda one: (not stat.S_ISDIR(one.mode), _name(one.path).lower(), one.path))
-    page = found[offset : offset + limit]
-    return FileList(path_text(b'/' + folder), [_shown(one) for one in page], len(found))
+        if recursive or search:
+            found = list(_below(snapshot, folder, search))
+            page, total = found[offset : offset + limit], len(found)
+        else:
+            names = (folders or Folders()).names(snapshot, tree, folder, order)
+            page, total = [_child(tree, folder, name) for name in names[offset : offset + limit]], len(names)
+    return FileList(path_text(b'/' + folder), [_shown(one) for one in page], total)
 
 
 def tree_path(path: str) -> bytes:
@@ -98,13 +104,11 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(min(max(seconds, FIRST_SECOND), LAST_SECOND), UTC)
 
 
-def _children(tree: Tree, folder: bytes) -> Iterator[Facts]:
-    for name, status in tree.entries(folder):
-        path = b'/'.join([folder, name]) if folder else name
-        target = tree.read_link(path) if stat.S_ISLNK(status.st_mode) else None
-        yield Facts(
-            path, status.st_size, status.st_mtime, status.st_mode, status.st_uid, status.st_gid, target
-        )
+def _child(tree: Tree, folder: bytes, name: bytes) -> Facts:
+    path = b'/'.join([folder, name]) if folder else name
+    status = tree.lstat(path)
+    target = tree.read_link(path) if stat.S_ISLNK(status.st_mode) else None
+    return Facts(path, status.st_size, status.st_mtime, status.st_mode, status.st_uid, status.st_gid, target)
 
 
 def _below(snapshot: Snapshot, folder: bytes, search: str) -> Iterator[Facts]:

@@ -80,6 +80,16 @@ class Tree:
         finally:
             os.close(descriptor)
 
+    def kinds(self, path: bytes) -> Iterator[tuple[bytes, bool]]:
+        """Yield (name, whether it is a folder) of a folder, in no order: no look at the entries is needed for that."""
+        descriptor = self._open_folder(relative_parts(path))
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    yield os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)
+        finally:
+            os.close(descriptor)
+
     def read_link(self, path: bytes) -> bytes:
         """Return the target of the symbolic link at `path`. Raise NotFound if it is none."""
         folder, name = self._locate(path)

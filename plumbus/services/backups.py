@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,6 +12,7 @@ from plumbus.backup.archives import Format
 from plumbus.backup.compare import Difference, compare
 from plumbus.backup.download import Download, download_archive, download_file, is_folder
 from plumbus.backup.explore import FileList, list_files
+from plumbus.backup.folders import BY_NAME, Folders, Order
 from plumbus.backup.preview import Preview, image, preview
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.backup.textdiff import TextDifference, text_difference
@@ -42,6 +43,7 @@ class Backups(Runs[Backup]):
 
     snapshots: Snapshots
     removal: Removal
+    _folders: Folders = field(default_factory=Folders)
 
     def hold_snapshots(self) -> bool:
         """Whether any record tells of a snapshot on disk."""
@@ -82,11 +84,13 @@ class Backups(Runs[Backup]):
         offset: int = 0,
         recursive: bool = False,
         search: str = '',
+        order: Order = BY_NAME,
     ) -> FileList:
         """Given a folder in a backup, return a page of what it holds (see list_files). Raise NotFound."""
         return list_files(
-            self.snapshot(backup_id), path, limit=limit, offset=offset, recursive=recursive, search=search
-        )
+            self.snapshot(backup_id), path, limit=limit, offset=offset, recursive=recursive, search=search,
+            order=order, folders=self._folders,
+        )  # fmt: skip
 
     def download(
         self,
@@ -136,11 +140,16 @@ class Backups(Runs[Backup]):
         """Return every distinct version of a file that a job's backups hold, the newest first. Raise NotFound."""
         return versions(self._dated(job_id), path)
 
-    def _dated(self, job_id: int) -> Iterator[Dated]:
+    def timeline(self, job_id: int) -> list[Backup]:
+        """Given a job, return its backups that have a snapshot, oldest first."""
+
         def kept(raw: Mapping[str, Any]) -> bool:
             return raw.get('job_id') == job_id and bool(raw.get('backup_path'))
 
-        for backup in self.records.select(kept, newest_first=False, limit=MOST_BACKUPS).items:
+        return list(self.records.select(kept, newest_first=False, limit=MOST_BACKUPS).items)
+
+    def _dated(self, job_id: int) -> Iterator[Dated]:
+        for backup in self.timeline(job_id):
             with suppress(NotFound):
                 snapshot, time = self.snapshots.at(backup.backup_path), backup.start_time or backup.created_at
                 if time:

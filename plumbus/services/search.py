@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class FoundFile(BaseModel):
-    """A path of a job as it was last, and the first and the last of its backups that have it."""
+    """A path of a job as it was last, and the first and the last of its backups that have it. `gone`: the newest has not."""
 
     name: str
     path: str
@@ -45,6 +45,7 @@ class FoundFile(BaseModel):
     last_backup_id: int
     first_seen: datetime | None
     last_seen: datetime | None
+    gone: bool
 
 
 class SearchResult(BaseModel):
@@ -215,6 +216,7 @@ class Search:
             last_backup_id=hit.last,
             first_seen=first.start_time if first else None,
             last_seen=last.start_time if last else None,
+            gone=hit.gone,
         )
 
 

@@ -83,7 +83,10 @@ class Known(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class Hit:
-    """A path of a job that was found, as it was last; `first` and `last` are the outermost backups that have it."""
+    """A path of a job that was found, as it was last; `first` and `last` are the outermost backups that have it.
+
+    `gone`: the job's newest backup does not have it.
+    """
 
     job_id: int
     folder: bytes
@@ -93,6 +96,7 @@ class Hit:
     modified: int
     first: int
     last: int
+    gone: bool
 
 
 class SearchIndex:
@@ -227,6 +231,7 @@ def _merged(
             continue
         hit = Hit(
             job_id=job_id, folder=folder, name=name, kind=kind, size=size, modified=modified, first=having[0], last=having[-1],
+            gone=having[-1] != held[job_id][-1],
         )  # fmt: skip
         known = hits.setdefault((name_id, folder_id), hit)
         if hit.last > known.last:

@@ -1,0 +1,78 @@
+"""The entries of a folder in some order. Of 100,000 names only those of the page that is asked for are looked at closely."""
+
+import stat
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from plumbus.backup.snapshots import Snapshot
+from plumbus.backup.tree import Tree
+from plumbus.transfer.names import name_text
+
+By = Literal['name', 'size', 'modified']
+MOST_FOLDERS = 8
+MOST_NAMES = 500_000  # some 50 MB
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """How to sort a folder: folders come first in either direction. Without `hidden` names with a dot in front are left out."""
+
+    by: By = 'name'
+    descending: bool = False
+    hidden: bool = True
+
+
+BY_NAME = Order()
+
+
+class Folders:
+    """Sorts folders, and remembers the order of the last few: a snapshot never changes. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Key, list[bytes]] = OrderedDict()
+
+    def names(self, snapshot: Snapshot, tree: Tree, folder: bytes, order: Order = BY_NAME) -> list[bytes]:
+        """Given a folder of an open tree, return its names in that order. Raise NotFound if it is no folder."""
+        status = tree.lstat(folder)
+        key = (snapshot.path, folder, order, status.st_ino, status.st_mtime_ns)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        names = ordered(tree, folder, order)
+        with self._lock:
+            self._kept[key] = names
+            self._forget()
+        return names
+
+    def _forget(self) -> None:
+        while len(self._kept) > 1 and (
+            len(self._kept) > MOST_FOLDERS or sum(map(len, self._kept.values())) > MOST_NAMES
+        ):
+            self._kept.popitem(last=False)
+
+
+def ordered(tree: Tree, folder: bytes, order: Order = BY_NAME) -> list[bytes]:
+    """Given a folder of an open tree, return its names in that order. Raise NotFound if it is no folder."""
+    if order.by == 'name':
+        named = [(not is_dir, name_text(name).lower(), name) for name, is_dir in tree.kinds(folder)]
+    else:
+        figure = _figure(order.by)
+        named = [(not stat.S_ISDIR(s.st_mode), figure(s), name) for name, s in tree.entries(folder)]
+    kept: list[tuple[bool, Any, bytes]] = [
+        one for one in named if order.hidden or not one[2].startswith(b'.')
+    ]
+    kept.sort(key=lambda one: (one[1], one[2]), reverse=order.descending)
+    kept.sort(key=lambda one: one[0])
+    return [name for _, _, name in kept]
+
+
+def _figure(by: By) -> Callable[[Any], int]:
+    if by == 'modified':
+        return lambda status: int(status.st_mtime_ns)
+    return lambda status: 0 if stat.S_ISDIR(status.st_mode) else int(status.st_size)
