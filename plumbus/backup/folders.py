@@ -3,7 +3,7 @@
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,20 +59,21 @@ class Folders:
 
 def ordered(tree: Tree, folder: bytes, order: Order = BY_NAME) -> list[bytes]:
     """Given a folder of an open tree, return its names in that order. Raise NotFound if it is no folder."""
-    if order.by == 'name':
-        named = [(not is_dir, name_text(name).lower(), name) for name, is_dir in tree.kinds(folder)]
-    else:
-        figure = _figure(order.by)
-        named = [(not stat.S_ISDIR(s.st_mode), figure(s), name) for name, s in tree.entries(folder)]
-    kept: list[tuple[bool, Any, bytes]] = [
-        one for one in named if order.hidden or not one[2].startswith(b'.')
+    kept = [
+        (key, name)
+        for key, name in _keyed(tree, folder, order.by)
+        if order.hidden or not name.startswith(b'.')
     ]
-    kept.sort(key=lambda one: (one[1], one[2]), reverse=order.descending)
-    kept.sort(key=lambda one: one[0])
-    return [name for _, _, name in kept]
+    kept.sort(key=lambda one: (one[0][1], one[1]), reverse=order.descending)
+    kept.sort(key=lambda one: one[0][0])
+    return [name for _, name in kept]
 
 
-def _figure(by: By) -> Callable[[Any], int]:
-    if by == 'modified':
-        return lambda status: int(status.st_mtime_ns)
-    return lambda status: 0 if stat.S_ISDIR(status.st_mode) else int(status.st_size)
+def _keyed(tree: Tree, folder: bytes, by: By) -> Iterator[tuple[tuple[bool, Any], bytes]]:
+    if by == 'name':
+        for name, is_dir in tree.kinds(folder):
+            yield (not is_dir, name_text(name).lower()), name
+        return
+    for name, status in tree.entries(folder):
+        is_dir = stat.S_ISDIR(status.st_mode)
+        yield (not is_dir, status.st_mtime_ns if by == 'modified' else 0 if is_dir else status.st_size), name
