@@ -34,7 +34,7 @@ class Pulled:
 class Finishing:
     """`previous` is the job's newest snapshot, None for its first run; `moment` the time that the new one is named by.
 
-    `keep_going` is called again and again and may raise to stop.
+    `keep_going` is called again and again and may raise to stop. Without `checksums` those that rsync did not tell stay unknown.
     """
 
     pulled: Pulled
@@ -42,6 +42,7 @@ class Finishing:
     previous: Snapshot | None
     moment: int
     keep_going: Callable[[], None]
+    checksums: bool = True
     _linked: bool = False
 
     def write(self, listed: Path, outcome: Callable[[Entry], Entry | None]) -> None:
@@ -75,7 +76,7 @@ class Finishing:
 
     def _with_checksum(self, tree: Tree, entry: Entry) -> Entry:
         """A file that an interrupted run had fetched was not transferred again, so its checksum is computed here."""
-        if entry.kind != 'f' or entry.linked or entry.checksum is not None:
+        if not self.checksums or entry.kind != 'f' or entry.linked or entry.checksum is not None:
             return entry
         try:
             descriptor = tree.open_file(entry.path)

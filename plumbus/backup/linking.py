@@ -11,11 +11,20 @@ IDLE_S = 3600.0
 
 
 def link_copy(
-    tree: Path, copy: Path, home: Path, cancellation: Cancellation, time_limit_s: float | None = None
+    tree: Path,
+    copy: Path,
+    home: Path,
+    cancellation: Cancellation,
+    time_limit_s: float | None = None,
+    *,
+    shared: bool = True,
 ) -> Outcome:
-    """Given a tree and where its copy shall be, make that and return how cp ended: GNU cp follows no link with -a (cp(1))."""
+    """Given a tree and where its copy shall be, make that and return how cp ended: GNU cp follows no link with -a (cp(1)).
+
+    Not `shared`, the copy has files of its own too.
+    """
     return process.run(
-        ['cp', '-al', '--', os.fspath(tree), os.fspath(copy)],
+        ['cp', '-al' if shared else '-a', '--', os.fspath(tree), os.fspath(copy)],
         cancellation=cancellation,
         env=rsync.environment(home),
         idle_timeout_s=IDLE_S,

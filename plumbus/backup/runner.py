@@ -18,6 +18,7 @@ from plumbus.backup.pull import Pull
 from plumbus.backup.reporting import Reporter
 from plumbus.backup.shortcomings import KEEP_OWNERS, NO_OWNERS
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshots
+from plumbus.backup.syncing import sync
 from plumbus.backup.targets import Targets
 from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation
@@ -25,7 +26,7 @@ from plumbus.errors import ClientError, TransferFailed
 from plumbus.failures import failed
 from plumbus.model import Backup, Client, Job, Owners, Status, Trigger
 from plumbus.store.documents import Documents
-from plumbus.transfer import process, rsync
+from plumbus.transfer import rsync
 from plumbus.transfer.remote import ended_over_there, new_mark
 from plumbus.transfer.ssh import SshSession, session
 from plumbus.transfer.target import Target
@@ -179,7 +180,7 @@ class BackupRunner:
         attempt.reporter.phase('finishing')
         if pulled.partial and not pulled.tally.files:
             raise failed('nothing_readable', exit_code=pulled.exit_code)
-        self._sync(workspace, attempt)
+        sync(workspace.path, self.snapshots.data_dir, attempt.cancellation)
         warning = shrunk(
             pulled.tally.files,
             pulled.tally.bytes,
@@ -212,18 +213,6 @@ class BackupRunner:
         )
         way = self.targets.way_to(self.clients.get(attempt.client.id))
         return describe(final, attempt.job, way, pulled.origins)
-
-    def _sync(self, workspace: Workspace, attempt: Attempt) -> None:
-        """Bring all of the new snapshot to the disk before it gets its name (sync(1), -f: the whole file system)."""
-        outcome = process.run(
-            ['sync', '-f', str(workspace.path)],
-            cancellation=attempt.cancellation,
-            env=rsync.environment(self.snapshots.data_dir),
-            idle_timeout_s=3600,
-        )
-        attempt.cancellation.check()
-        if outcome.exit_code:
-            raise failed('not_synced')
 
 
 def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:

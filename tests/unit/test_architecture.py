@@ -32,7 +32,7 @@ GROUND = {
 }
 
 ONLY_IN = {
-    'sqlite3': ('plumbus/store/search_index.py',),
+    'sqlite3': ('plumbus/store/search_index.py', 'plumbus/store/version5.py'),
     'tinydb': ('plumbus/store/*.py',),
     'subprocess': ('plumbus/transfer/process.py',),
     'paramiko': ('plumbus/transfer/ssh*.py', 'plumbus/transfer/connection.py', 'plumbus/transfer/keys.py'),
