@@ -123,9 +123,11 @@ CONNECTION = [
     # whatever it was, it is over
     _cause('out_of_memory', 'out of memory|Cannot allocate memory|Too many open files', 'One of both ends ran out of memory.',
            'Back up fewer files in one job, or give it more memory.', transient=True),
+    _cause('connection_lost', r'^Connection (?:closed|reset) by|kex_exchange_identification', 'The machine ended the connection before the login.',
+           'Look into the log of its SSH server (journalctl -u ssh), and for fail2ban.', transient=True),
     _cause('connection_lost',
-           r'^Connection (?:to \S+ )?(?:closed|reset)|kex_exchange_identification|closed by remote host|client_loop|ssh_dispatch_run_fatal',
-           'The machine ended the connection.', 'Look into the log of its SSH server (journalctl -u ssh), and for fail2ban.', transient=True),
+           r'^Connection to \S+ (?:closed|reset)|^Read from remote host|closed by remote host|client_loop|ssh_dispatch_run_fatal',
+           'The connection broke.', 'Check the network, and whether the machine was restarted. The next run goes on from there.', transient=True),
     _cause('crashed', 'terminated by signal|Segmentation fault', 'rsync crashed.', 'Update rsync on both ends.'),
 ]  # fmt: skip
 

@@ -34,6 +34,12 @@ def crash(folder: Path, job_id: int, step: int) -> subprocess.CompletedProcess[s
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
+def over_before(step: int, told: str) -> bool:
+    """Whether the run ended well before that step: threads meet each other differently, so it takes some steps more or less."""
+    count, _, rest = told.partition(' ')
+    return rest == 'completed\n' and int(count) < step
+
+
 def some_days(world: World, chance: random.Random, count: int) -> None:
     """Edits of every kind; sources and excludes stay."""
     names = [
@@ -96,7 +102,7 @@ class Laboratory:
         copy_tree(self.template, self.folder)
         before = trees(self.folder)
         died = crash(self.folder, self.job_id, step)
-        assert died.returncode == -signal.SIGKILL, f'step {step}: {died.stdout}{died.stderr}'
+        assert died.returncode == -signal.SIGKILL or over_before(step, died.stdout), f'step {step}: {died}'
         with near_clients(self.folder), running_engine(self.folder / 'data') as engine:
             until(
                 lambda: not engine.backups.page(status='queued,running').total, 'the end of what was queued'

@@ -142,6 +142,7 @@ rsync error: errors selecting input/output files, dirs (code 3) at main.c(768) [
     (22, b'ERROR: out of memory in flist_expand\nrsync error: error allocating core memory buffers (code 22)', 'out_of_memory'),
     (255, b'Connection to 127.0.0.1 closed by remote host.\n' + CLOSED, 'connection_lost'),
     (255, b'kex_exchange_identification: read: Connection reset by peer\n' + CLOSED, 'connection_lost'),
+    (255, b'Read from remote host 127.0.0.1: Connection reset by peer\n' + CLOSED, 'connection_lost'),
     (255, b'client_loop: send disconnect: Broken pipe\n' + CLOSED, 'connection_lost'),
     (15, b'rsync: [generator] receiver process terminated by signal 11', 'crashed'),
     # then those where only the exit code tells
