@@ -35,6 +35,6 @@ RUN useradd --uid 1000 --home-dir /data --no-create-home plumbus
 VOLUME /data
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['PLUMBUS_PORT'] + '/api/health', timeout=5)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request; s = 's' if os.environ.get('PLUMBUS_TLS_CERT') else ''; urllib.request.urlopen(f'http{s}://127.0.0.1:' + os.environ['PLUMBUS_PORT'] + '/api/health', timeout=5, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["tini", "--"]
 CMD ["python", "main.py"]

@@ -20,12 +20,14 @@ from pydantic import ValidationError
 import pages
 from plumbus import __version__
 from plumbus.api.application import create_api
-from plumbus.api.security import Gate, Guard
+from plumbus.api.proxies import TrustedProxies
+from plumbus.api.security import LARGEST_HEADERS, LARGEST_MESSAGE, Gate, Guard
 from plumbus.commands.arguments import read_arguments
 from plumbus.config import Settings
 from plumbus.engine import Engine
 from plumbus.errors import PlumbusError
 from plumbus.model.fields import explain
+from plumbus.services.certificate import Certificate, certificate
 from plumbus.store.disk import make_private_folder, plain_errors
 
 HERE = Path(__file__).resolve().parent
@@ -47,13 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_up_logging(settings.data_dir)
         engine = Engine(settings)
         engine.claim()  # before the port: two on one data folder is the clearer complaint
+        secured = None if options.native else certificate(settings)
         port = free_port(settings.host, 0 if options.native else settings.port)
         wire(engine, native=options.native)
         engine.start()
     except PlumbusError as error:
         sys.stderr.write(f'PLUMBUS cannot start. {error}\n')
         return 1
-    serve(settings.host, port, native=options.native)
+    serve(settings.host, port, secured, native=options.native)
     return 0
 
 
@@ -106,16 +109,18 @@ def wire(engine: Engine, *, native: bool) -> None:
     api = create_api(engine, gate)
     pages.register_all(engine)
     app.add_middleware(Guard, api=api, gate=gate)
+    app.add_middleware(TrustedProxies, trusted=engine.settings.trusted_proxies)
     app.on_startup(lambda: _before_signals(api.state.streams.close, engine.stop))
     app.on_shutdown(lambda: asyncio.to_thread(engine.stop))
 
 
-def serve(host: str, port: int, *, native: bool) -> None:
-    """Given where to listen, serve until told to stop."""
+def serve(host: str, port: int, secured: Certificate | None, *, native: bool) -> None:
+    """Given where to listen, and with which certificate if any, serve until told to stop."""
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(0)
     )  # for after the server has stopped in an orderly way
-    log.info('PLUMBUS %s serves http://%s:%d', __version__, f'[{host}]' if ':' in host else host, port)
+    scheme, name = 'https' if secured else 'http', f'[{host}]' if ':' in host else host
+    log.info('PLUMBUS %s serves %s://%s:%d', __version__, scheme, name, port)
     ui.run(
         host=host,
         port=port,
@@ -132,6 +137,12 @@ def serve(host: str, port: int, *, native: bool) -> None:
         timeout_graceful_shutdown=OPEN_REQUESTS_LIMIT_S,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # see TrustedProxies
+        http='h11',  # httptools takes headers of any length
+        h11_max_incomplete_event_size=LARGEST_HEADERS,
+        ws_max_size=LARGEST_MESSAGE,
+        ssl_certfile=secured and secured.chain,
+        ssl_keyfile=secured and secured.key,
     )
 
 

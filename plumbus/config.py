@@ -3,13 +3,14 @@
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from plumbus.model.fields import Timezone
+from plumbus.model.fields import Network, Timezone
 
 
 def default_data_dir() -> Path:
@@ -36,6 +37,11 @@ class Settings(BaseSettings):
         None, description='A bearer token accepted besides those made in Settings.'
     )
     secret_key: SecretStr | None = Field(None, description='Encrypts stored passwords and private keys.')
+    tls_cert: Path | None = Field(None, description='Certificate chain (PEM); serves https with it.')
+    tls_key: Path | None = Field(None, description='Private key of that certificate (PEM).')
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (), description='Addresses and networks of proxies whose X-Forwarded-* headers are believed.'
+    )
     max_parallel: int = Field(3, ge=1, le=100, description='Backups and restores running at once.')
     disk_reserve_percent: float = Field(
         2, ge=0, le=90, description='Share of the disk that backups leave free.'
@@ -56,6 +62,11 @@ class Settings(BaseSettings):
     timezone: Timezone | None = Field(
         None, validation_alias='TZ', description="Time zone of cron expressions; the system's without it."
     )
+
+    @field_validator('trusted_proxies', mode='before')
+    @classmethod
+    def _listed(cls, given: object) -> object:
+        return given.replace(',', ' ').split() if isinstance(given, str) else given
 
     @cached_property
     def zone(self) -> ZoneInfo:

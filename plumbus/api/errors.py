@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plumbus.api.answers import Answer
+from plumbus.api.headers import with_safe_headers
 from plumbus.errors import (
     Cancelled,
     ClientError,
@@ -124,7 +124,8 @@ class LastResort:
             started = started or message['type'] == 'http.response.start'
             await send(message)
 
-        hardened = with_safe_headers(send_noting, private=not scope['path'].startswith('/api/docs/assets/'))
+        private = not scope['path'].startswith('/api/docs/assets/')
+        hardened = with_safe_headers(scope, send_noting, private=private)
         try:
             await self._app(scope, receive, hardened)
         except Exception as error:  # border of the API: a client gets JSON whatever happens
@@ -133,22 +134,6 @@ class LastResort:
             if started:
                 raise
             await self._errors.answer(error)(scope, receive, hardened)
-
-
-def with_safe_headers(send: Send, *, private: bool) -> Send:
-    """Given the way to answer, return one that adds what browsers should know; private answers are not kept."""
-
-    async def send_safely(message: Message) -> None:
-        if message['type'] == 'http.response.start':
-            headers = MutableHeaders(scope=message)
-            headers['X-Content-Type-Options'] = 'nosniff'
-            headers['X-Frame-Options'] = 'DENY'
-            headers['Referrer-Policy'] = 'same-origin'
-            if private:
-                headers.setdefault('Cache-Control', 'no-store')
-        await send(message)
-
-    return send_safely
 
 
 def _status_of(error: PlumbusError) -> int:

@@ -1,6 +1,5 @@
 """Nothing is served open: who asks is known before a route or a page is reached. Plain ASGI, so that streams stream."""
 
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -10,7 +9,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from plumbus.api.errors import problem, with_safe_headers
+from plumbus.api.errors import SENTENCES, problem
+from plumbus.api.headers import host_name, is_loopback, with_safe_headers
+from plumbus.api.proxies import FORWARDED
 from plumbus.engine import Engine
 from plumbus.errors import NotLoggedIn, NotPermitted, PlumbusError
 
@@ -20,7 +21,9 @@ OPEN_API = frozenset({'/api/health', '/api/version'})
 # What NiceGUI serves to a page, the login page too; no page may ever stand below these.
 OPEN_PREFIXES = ('/_nicegui/', '/_nicegui_ws/', '/static/')
 READING = frozenset({'GET', 'HEAD', 'OPTIONS'})
-FORWARDED = ('x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded')
+SOCKET = '/_nicegui_ws/'
+LARGEST_HEADERS = 256 * 1024  # with room for the paths of a selection to download
+LARGEST_MESSAGE = 1_000_000  # of a page to its server; what Socket.IO takes at the most
 MOST_LOOK_UPS = 16
 NO_TOKEN = NotLoggedIn('You are not logged in.', 'Send the header Authorization: Bearer TOKEN, or log in.')
 WRONG_TOKEN = NotLoggedIn('This token is not valid.', 'Check it, or make a new one in Settings.')
@@ -96,14 +99,18 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Given any request, send it where it belongs."""
-        if scope['type'] == 'lifespan' or scope['path'].startswith(OPEN_PREFIXES):
+        if scope['type'] == 'lifespan':
             await self._app(scope, receive, send)
         elif scope['type'] == 'websocket':
-            await send({'type': 'websocket.close', 'code': 1008})
+            await (self._app if _may_connect(scope) else _closed)(scope, receive, send)
         elif _is_for_api(scope):
             await self._api(dict(scope), receive, send)
+        elif scope['path'].startswith(OPEN_PREFIXES):
+            await (_refusal(scope) or self._app)(
+                scope, receive, with_safe_headers(scope, send, private=False)
+            )
         else:
-            await self._page(scope, receive, with_safe_headers(send, private=True))
+            await self._page(scope, receive, with_safe_headers(scope, send, private=True))
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.setdefault('state', {})
@@ -146,8 +153,7 @@ def check_origin(scope: Scope) -> None:
             raise FOREIGN
         return
     origin = headers.get('origin')
-    hosts = {headers.get('host'), headers.get('x-forwarded-host')}
-    if origin is not None and urlsplit(origin).netloc not in hosts:
+    if origin is not None and _netloc(origin) != headers.get('host'):
         raise FOREIGN
 
 
@@ -159,7 +165,7 @@ def from_loopback(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     if any(name in headers for name in FORWARDED):
         return False
-    named = _host_name(headers.get('host', ''))
+    named = host_name(headers.get('host', ''))
     return is_loopback(address(scope)) and (named == 'localhost' or is_loopback(named))
 
 
@@ -169,19 +175,38 @@ def address(scope: Scope) -> str:
     return client[0] if client else ''
 
 
-def is_loopback(name: str) -> bool:
-    """Given the text of an address, return whether it means this machine itself."""
+def _netloc(origin: str) -> str:
     try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _host_name(host: str) -> str:
-    try:
-        return urlsplit(f'//{host}').hostname or ''
+        return urlsplit(origin).netloc
     except ValueError:
         return ''
+
+
+def _may_connect(scope: Scope) -> bool:
+    # A page's socket: whoever connects must know the number of a page that was drawn for a user.
+    try:
+        check_origin(scope)
+    except NotPermitted:
+        return False
+    return bool(scope['path'].startswith(OPEN_PREFIXES))
+
+
+async def _closed(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({'type': 'websocket.close', 'code': 1008})
+
+
+def _refusal(scope: Scope) -> ASGIApp | None:
+    """What NiceGUI would do without a look: take messages that other web sites send, and of any length."""
+    if scope['path'].startswith(SOCKET):
+        try:
+            check_origin(scope)
+        except NotPermitted as error:
+            return problem(403, str(error))
+    if scope['method'] not in READING:
+        length = Headers(scope=scope).get('content-length', '')
+        if not length.isdecimal() or len(length) > 9 or int(length) > LARGEST_MESSAGE:
+            return problem(413, SENTENCES[413])
+    return None
 
 
 def _is_for_api(scope: Scope) -> bool:

@@ -24,6 +24,7 @@ OF_THE_MACHINE: dict[str, Check] = {
     'user': machine.check_user,
     'time zone': machine.check_time_zone,
     'port': machine.check_port,
+    'https': machine.check_certificate,
     'rsync': machine.check_rsync,
     'ssh': machine.check_ssh,
     'programs': machine.check_programs,

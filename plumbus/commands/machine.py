@@ -7,8 +7,9 @@ import pwd
 import re
 import shutil
 import socket
+import ssl
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -20,12 +21,14 @@ from plumbus.cancellation import Cancellation
 from plumbus.commands.findings import Finding, ok, problem, warning
 from plumbus.config import Settings
 from plumbus.errors import TransferFailed
+from plumbus.services.certificate import certificate
 from plumbus.transfer import process, rsync
 
 PROGRAMS = {'cp': 'coreutils', 'sync': 'coreutils'}
 OLDEST_SSH = (8, 4)  # the first that knows SSH_ASKPASS_REQUIRE
 OLDEST_RSYNC = (3, 2, 3)  # the first that knows --mkpath and the checksums of the manifest
 ANSWER_LIMIT_S = 5
+FEW_DAYS = 14
 LOOPBACK = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104 -- looked up, not listened on
 
 
@@ -33,7 +36,7 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
     """Yield what is set; a setting that is wrong ends the command before."""
     yield ok(
         'configuration',
-        f'data folder {settings.data_dir.resolve()}, http://{_address(settings)}, {settings.max_parallel} runs at once',
+        f'data folder {settings.data_dir.resolve()}, {_scheme(settings)}://{_address(settings)}, {settings.max_parallel} runs at once',
     )
 
 
@@ -89,6 +92,20 @@ def check_port(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def check_certificate(settings: Settings) -> Iterator[Finding]:
+    """Yield whether https works with the certificate of the settings, and for how long."""
+    found = certificate(settings)
+    if found is None:
+        yield ok('https', 'plain http; see docs/security.md before others than this machine may reach it')
+        return
+    days = (found.valid_until - datetime.now(UTC)).days
+    message = f'The certificate for https {"ends" if days >= 0 else "ended"} on {found.valid_until:%Y-%m-%d}.'
+    if days < FEW_DAYS:
+        yield warning('https', message, 'Renew it, put it in its place and restart PLUMBUS.')
+    else:
+        yield ok('https', f'the certificate is valid until {found.valid_until:%Y-%m-%d}')
+
+
 def check_rsync(settings: Settings) -> Iterator[Finding]:
     """Yield the version of rsync, and what is wrong with it."""
     tool = local_rsync(settings.data_dir)
@@ -132,15 +149,27 @@ def check_programs(settings: Settings) -> Iterator[Finding]:
         yield ok('programs', ', '.join(PROGRAMS))
 
 
+def _scheme(settings: Settings) -> str:
+    return 'https' if settings.tls_cert else 'http'
+
+
 def _address(settings: Settings) -> str:
     host = f'[{settings.host}]' if ':' in settings.host else settings.host
     return f'{host}:{settings.port}'
 
 
 def _version_there(settings: Settings) -> str:
-    link = http.client.HTTPConnection(
-        LOOPBACK.get(settings.host, settings.host), settings.port, timeout=ANSWER_LIMIT_S
-    )
+    where = LOOPBACK.get(settings.host, settings.host), settings.port
+    link: http.client.HTTPConnection
+    if settings.tls_cert:
+        unchecked = ssl.create_default_context()
+        unchecked.check_hostname, unchecked.verify_mode = (
+            False,
+            ssl.CERT_NONE,
+        )  # it bears another name than ours
+        link = http.client.HTTPSConnection(*where, timeout=ANSWER_LIMIT_S, context=unchecked)
+    else:
+        link = http.client.HTTPConnection(*where, timeout=ANSWER_LIMIT_S)
     try:
         link.request('GET', '/api/version')
         answer = orjson.loads(link.getresponse().read(1000))

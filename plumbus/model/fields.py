@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -69,6 +70,13 @@ def _fingerprint(text: str) -> str:
     return text.rstrip('=')
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError('must be addresses or networks, like 10.0.0.2 or 172.16.0.0/12') from None
+
+
 def _timezone(text: str) -> str:
     if text not in available_timezones():
         raise ValueError('is not a known time zone; use one like Europe/Berlin')
@@ -84,6 +92,7 @@ Username = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidat
 AbsolutePath = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_absolute_path)]
 ExcludePattern = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_exclude)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+Network = Annotated[str, StringConstraints(max_length=50), AfterValidator(_network)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Command = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4096), AfterValidator(_storable)]
 Note = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_storable)]

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -22,7 +23,9 @@ TOKEN = 'the-token-of-the-tests'
 class Served:
     """PLUMBUS as its users start it, on a free port."""
 
-    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, verify: ssl.SSLContext | bool = True, **settings: str
+    ) -> None:
         self.data = folder / 'data'
         self.output = folder / 'output.txt'
         kept = {
@@ -37,6 +40,7 @@ class Served:
         }
         self._command = [sys.executable, str(ROOT / 'main.py'), '--port', '0', *arguments]
         self._folder = folder
+        self._verify = verify
         self.seconds = 0.0
 
     def __enter__(self) -> Self:
@@ -47,7 +51,7 @@ class Served:
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         self.url = wait_for(self._address)
-        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=LIMIT_S)
+        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=LIMIT_S, verify=self._verify)
         wait_for(self._healthy)
         self.seconds = time.monotonic() - began
         return self
@@ -98,7 +102,7 @@ class Served:
 
     def _address(self) -> str | None:
         assert self.process.poll() is None, self.text
-        found = re.search(r'serves (http://\S+)', self.text)
+        found = re.search(r'serves (https?://\S+)', self.text)
         return found.group(1) if found else None
 
     def _healthy(self) -> bool:

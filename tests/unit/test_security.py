@@ -1,5 +1,6 @@
 """Who asks, from where, and where a page's request is sent. The guard stands before small applications that note their visitors."""
 
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -162,8 +163,28 @@ async def test_a_foreign_websocket_is_closed(accounts: Accounts) -> None:
         return {'type': 'websocket.connect'}
 
     guard = Guard(_pages, _api, Gate(SimpleNamespace(accounts=accounts)))  # type: ignore[arg-type]
-    await guard({'type': 'websocket', 'path': '/somewhere', 'headers': []}, receive, send)
-    assert sent == [{'type': 'websocket.close', 'code': 1008}]
+    evil = [(b'origin', b'http://evil.example'), (b'host', b'nas:5000')]
+    for path, headers in (('/somewhere', []), ('/_nicegui_ws/socket.io/', evil)):
+        await guard({'type': 'websocket', 'path': path, 'headers': headers}, receive, send)
+    assert sent == [{'type': 'websocket.close', 'code': 1008}] * 2
+
+
+@pytest.mark.parametrize('headers', [{}, {'Content-Length': '1000001'}, {'Transfer-Encoding': 'chunked'}])
+async def test_what_pages_send_without_a_login_is_short(page: AsyncClient, headers: dict[str, str]) -> None:
+    async def flood() -> AsyncIterator[bytes]:
+        yield b'x' * 100
+
+    answer = await page.post('/_nicegui_ws/socket.io/', content=flood(), headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()['error'].startswith('The request is too large.')
+
+
+async def test_other_web_sites_do_not_reach_the_socket_of_a_page(page: AsyncClient) -> None:
+    headers = {'Origin': 'http://evil.example'}
+    for method in ('GET', 'POST'):
+        answer = await page.request(method, '/_nicegui_ws/socket.io/', content=b'2', headers=headers)
+        assert answer.status_code == 403
+    assert (await page.post('/_nicegui_ws/socket.io/', content=b'2')).status_code == 200
 
 
 class TestDesktopWindow:
@@ -207,7 +228,6 @@ def test_it_knows_this_machine(client: str, headers: dict[str, str], *, expected
     [
         {},
         {'host': 'nas:5000', 'origin': 'http://nas:5000'},
-        {'host': 'inner', 'x_forwarded_host': 'backup.example', 'origin': 'https://backup.example'},
         {'host': 'inner', 'sec_fetch_site': 'same-origin', 'origin': 'https://backup.example'},
         {'sec_fetch_site': 'none'},
     ],
@@ -222,6 +242,8 @@ def test_a_request_of_our_own_pages_is_welcome(headers: dict[str, str]) -> None:
         {'host': 'nas:5000', 'origin': 'http://nas'},
         {'host': 'nas', 'origin': 'http://evil.example'},
         {'host': 'nas', 'origin': 'null'},
+        {'host': 'nas', 'origin': 'http://[broken'},
+        {'host': 'inner', 'x_forwarded_host': 'backup.example', 'origin': 'https://backup.example'},
         {'origin': 'http://nas'},
         {'host': 'nas', 'sec_fetch_site': 'cross-site', 'origin': 'http://nas'},
     ],
