@@ -141,7 +141,17 @@ class ClientForm:
             None: 'Directly',
             **{other.id: f'Through {other.name}' for other in others},
         }
-        self.form.choice('jump_client_id', 'Reach it', jumps, known.jump_client_id if known else None)
+        with box('fields'):
+            self.form.choice('jump_client_id', 'Reach it', jumps, known.jump_client_id if known else None)
+            self.form.number(
+                'max_parallel',
+                'Backups at once',
+                known.max_parallel if known else None,
+                hint=f'Empty: {self._engine.settings.client_parallel}',
+                low=1,
+                high=100,
+                optional=True,
+            )
 
     def _arrange(self) -> None:
         login = self.form['login']

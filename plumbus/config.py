@@ -43,6 +43,12 @@ class Settings(BaseSettings):
         (), description='Addresses and networks of proxies whose X-Forwarded-* headers are believed.'
     )
     max_parallel: int = Field(3, ge=1, le=100, description='Backups and restores running at once.')
+    client_parallel: int = Field(
+        2,
+        ge=1,
+        le=100,
+        description='Backups of one client running at once, unless the client says otherwise.',
+    )
     disk_reserve_percent: float = Field(
         2, ge=0, le=90, description='Share of the disk that backups leave free.'
     )

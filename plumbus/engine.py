@@ -23,8 +23,10 @@ from plumbus.errors import Conflict
 from plumbus.events import EventBus
 from plumbus.model import Backup, Client, Job, Restore, Trigger, Verification
 from plumbus.scheduling.queue import RunQueue, Ticket
+from plumbus.scheduling.rules import Rules
 from plumbus.scheduling.scheduler import Scheduler
 from plumbus.services.accounts import Accounts
+from plumbus.services.admission import Admission
 from plumbus.services.backups import Backups
 from plumbus.services.clients import Clients
 from plumbus.services.history import History
@@ -90,9 +92,11 @@ class Engine:
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
         self.events = EventBus()
-        self._queue = RunQueue(settings.max_parallel, self._execute, self._dropped)
-        self._scheduler = Scheduler(clock, self._planned_jobs, self._fire)
         store = Store.open(settings, clock)
+        self._admission = Admission(clients=store.clients, client_parallel=settings.client_parallel)
+        rules = Rules(places=self._admission.places, now=clock)
+        self._queue = RunQueue(settings.max_parallel, self._execute, self._dropped, rules)
+        self._scheduler = Scheduler(clock, self._planned_jobs, self._fire)
         data_dir = settings.data_dir.resolve()
         self._claim, self._children = Claim(data_dir), Children(data_dir / 'run')
         self._stopping, self._stopped = threading.Lock(), False
@@ -206,6 +210,8 @@ class Engine:
         self._stock().prepare()
         self.system.warn()
         self.accounts.prepare()
+        self._admission.load()
+        self.events.subscribe(self._admission.heard)
         self.reconciler.settle_leftovers()
         self._queue.start()
         self._scheduler.start()

@@ -41,6 +41,7 @@ class Form:
 
     def __init__(self) -> None:
         self._fields: dict[str, Any] = {}
+        self._may_be_empty: set[str] = set()
 
     def text(
         self,
@@ -59,9 +60,19 @@ class Form:
         return self._add(name, label, made)
 
     def number(
-        self, name: str, label: str, value: int | None, *, hint: str = '', low: int = 0, high: int = 10**9
+        self,
+        name: str,
+        label: str,
+        value: int | None,
+        *,
+        hint: str = '',
+        low: int = 0,
+        high: int = 10**9,
+        optional: bool = False,
     ) -> ui.number:
-        """Add a whole number."""
+        """Add a whole number. An empty field is 0, or None if it is `optional`."""
+        if optional:
+            self._may_be_empty.add(name)
         with field(label, hint):
             made = ui.number(value=value, min=low, max=high, precision=0)
         return self._add(name, label, made)
@@ -95,7 +106,7 @@ class Form:
 
     def values(self) -> dict[str, Any]:
         """Return what stands in the fields; whole numbers as such, empty text as None."""
-        return {name: _plain(element) for name, element in self._fields.items()}
+        return {name: self._plain(name, element) for name, element in self._fields.items()}
 
     @contextmanager
     def objections(self) -> Iterator[None]:
@@ -121,6 +132,12 @@ class Form:
         if elsewhere:
             complain(InvalidInput(elsewhere))
 
+    def _plain(self, name: str, element: Any) -> Any:
+        if isinstance(element, ui.number):
+            empty = element.value is None and name in self._may_be_empty
+            return None if empty else int(element.value or 0)
+        return element.value if element.value != '' else None
+
     def _add(self, name: str, label: str, element: Field) -> Field:
         self._fields[name] = element
         element.on_value_change(lambda: setattr(element, 'error', None))
@@ -130,9 +147,3 @@ class Form:
 def sentence(why: str) -> str:
     """Given a reason like 'must be …', return it as a sentence."""
     return why[:1].upper() + why[1:] + ('' if why.endswith(('.', '!', '?')) else '.')
-
-
-def _plain(element: Any) -> Any:
-    if isinstance(element, ui.number):
-        return int(element.value or 0)
-    return element.value if element.value != '' else None

@@ -80,7 +80,8 @@ async def run_job(
 @router.get('/jobs/{job_id}/history', response_model=list[Backup], responses=problems(404))
 def list_history(engine: Door, job_id: int, limit: Limit = 100, offset: Offset = 0) -> Answer:
     """List the backups of a job, newest first."""
-    return listed(engine.jobs.history(job_id, limit=limit, offset=offset))
+    engine.jobs.get(job_id)
+    return listed(engine.backups.page(job_id=job_id, limit=limit, offset=offset))
 
 
 @router.get('/jobs/{job_id}/versions', response_model=list[Version], responses=problems(404, 422))

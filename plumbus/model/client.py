@@ -1,18 +1,20 @@
 """A machine to back up, and what a connection to it tells."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from plumbus.model.fields import AbsolutePath, Fingerprint, Host, Name, Port, Secret, Username
 from plumbus.model.record import Record
 
 AuthMethod = Literal['key', 'password']
+Places = Annotated[int, Field(ge=1, le=100)]
 
 
 class ClientFields(BaseModel):
     """What a user sets on a client. `password` and `private_key` go into the vault and never come out; left out or null, the
-    stored ones stay, unless `forget_secrets` lets go of both first."""
+    stored ones stay, unless `forget_secrets` lets go of both first. `max_parallel`: how many backups of it run at once;
+    null is the setting's number."""
 
     name: Name
     host: Host
@@ -25,6 +27,7 @@ class ClientFields(BaseModel):
     key_path: AbsolutePath | None = None
     use_sudo: bool = False
     jump_client_id: int | None = None
+    max_parallel: Places | None = None
 
 
 class Client(Record):
@@ -39,6 +42,7 @@ class Client(Record):
     key_path: str | None = None
     use_sudo: bool = False
     jump_client_id: int | None = None
+    max_parallel: int | None = None
     host_key: Fingerprint | None = None
     has_password: bool = False
     has_private_key: bool = False

@@ -60,7 +60,11 @@ class Progress(BaseModel):
 
 
 class Run(Record):
-    """What records of all runs share. `error_message` holds the cause and the remedy in plain words."""
+    """What records of all runs share. `error_message` holds the cause and the remedy in plain words.
+
+    While it is queued, `queued_reason` tells why, and `queue_position` counts from 1 among those that wait for a place (null:
+    it waits for its time).
+    """
 
     client_id: int
     client_name: str = ''
@@ -75,6 +79,8 @@ class Run(Record):
     cause: str | None = None
     warnings: list[str] = []
     progress: Progress | None = None
+    queue_position: int | None = None
+    queued_reason: str | None = None
 
 
 class Backup(Run):

@@ -1,4 +1,4 @@
-"""Runs wait here for a worker: manual ones first, then first come, first served, never two of one key at once.
+"""Runs wait here for a worker: manual ones first, then each client in turn, never two of one key at once.
 Verifications go last, and take no place from the others.
 
 The interface is narrow on purpose (submit, cancel, running, queued, stop): a distributed queue could stand behind it.
@@ -7,63 +7,45 @@ The interface is narrow on purpose (submit, cancel, running, queued, stop): a di
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Literal
+from collections.abc import Callable, Sequence
 
-from plumbus.cancellation import Cancellation
 from plumbus.errors import Conflict
+from plumbus.scheduling.line import Kind, Line, Priority, Ticket
+from plumbus.scheduling.rules import VERIFY_PLACES, Hold, Rules, Taken, Waiting
+
+__all__ = ['Kind', 'Priority', 'RunQueue', 'Ticket']
 
 logger = logging.getLogger(__name__)
-Kind = Literal['backup', 'restore', 'verify']
-LANES = 2  # one for verifications that someone asked for, one for those of the night
-
-
-class Priority(IntEnum):
-    """Lower goes first."""
-
-    MANUAL = 0
-    PLANNED = 10
-    VERIFY = 20
-    SPARE_TIME = 30
-
-
-@dataclass(kw_only=True, slots=True, eq=False)
-class Ticket:
-    """A place in the queue. `key` names what must not run twice at once, for instance a job."""
-
-    kind: Kind
-    run_id: int
-    key: str
-    priority: int = Priority.PLANNED
-    cancellation: Cancellation = field(default_factory=Cancellation)
+LONGEST_WAIT_S = 60.0
 
 
 class RunQueue:
     """Given how many backups and restores may run at once, call `execute(ticket)` in a worker for each ticket submitted.
 
-    A verification has a worker besides those, but begins only while no backup or restore waits for one.
+    `execute` returns whether the ticket waits again, for instance for a `not_before` that it has set. A verification has a
+    worker besides those, but begins only while no backup or restore waits for one.
     `dropped(ticket)` is called for a ticket that is cancelled before it started; `ticket.cancellation.reason` says why.
     """
 
     def __init__(
         self,
         workers: int,
-        execute: Callable[[Ticket], None],
+        execute: Callable[[Ticket], bool | None],
         dropped: Callable[[Ticket], None] = lambda _ticket: None,
+        rules: Rules | None = None,
     ) -> None:
         self._execute = execute
         self._dropped = dropped
         self._places = workers
+        self._rules = rules or Rules()
         self._changed = threading.Condition()
-        self._queued: list[Ticket] = []
+        self._queued = Line()
         self._running: list[Ticket] = []
         self._known: dict[tuple[Kind, int], Ticket] = {}
         self._stopping = False
         self._threads = [
             threading.Thread(target=self._work, name=f'run-worker-{number}', daemon=True)
-            for number in range(1, workers + LANES + 1)
+            for number in range(1, workers + VERIFY_PLACES + 1)
         ]
 
     def start(self) -> None:
@@ -73,17 +55,22 @@ class RunQueue:
 
     def submit(self, ticket: Ticket) -> None:
         """Given a ticket, queue it. Raise Conflict if that run is known already or the queue is being stopped."""
+        self.submit_all([ticket])
+
+    def submit_all(self, tickets: Sequence[Ticket]) -> None:
+        """Given tickets, queue all of them or none. Raise Conflict as `submit` does."""
         with self._changed:
             if self._stopping:
                 raise Conflict(
                     'PLUMBUS is stopping and starts nothing any more.', 'Try again after its start.'
                 )
-            if (ticket.kind, ticket.run_id) in self._known:
-                raise Conflict(f'This {ticket.kind} is queued or running already.')
-            self._known[ticket.kind, ticket.run_id] = ticket
-            self._queued.append(ticket)
-            self._queued.sort(key=lambda each: each.priority)
-            self._changed.notify()
+            for ticket in tickets:
+                if (ticket.kind, ticket.run_id) in self._known:
+                    raise Conflict(f'This {ticket.kind} is queued or running already.')
+            for ticket in tickets:
+                self._known[ticket.kind, ticket.run_id] = ticket
+                self._queued.add(ticket)
+            self._changed.notify_all()
 
     def cancel(self, kind: Kind, run_id: int, reason: str) -> bool:
         """Given a run, take it out of the queue or ask it to stop. Return whether it was queued or running."""
@@ -91,15 +78,18 @@ class RunQueue:
             ticket = self._known.get((kind, run_id))
             if not ticket:
                 return False
-            was_queued = ticket not in self._running
-            if was_queued:
-                self._queued.remove(ticket)
-                del self._known[kind, run_id]
-                self._changed.notify_all()  # a verification may have waited for it
+            was_queued = self._taken_out(ticket)
         ticket.cancellation.cancel(reason)
+        with self._changed:  # it may have stopped by itself meanwhile, to wait again
+            was_queued = was_queued or self._taken_out(ticket)
         if was_queued:
             self._dropped(ticket)
         return True
+
+    def wake(self) -> None:
+        """Look again who may begin: the clock was set, or the rules have changed."""
+        with self._changed:
+            self._changed.notify_all()
 
     @property
     def alive(self) -> bool:
@@ -126,6 +116,19 @@ class RunQueue:
         with self._changed:
             return any(ticket.key == key for ticket in self._known.values())
 
+    def waiting(self) -> dict[tuple[Kind, int], Waiting]:
+        """Return for each run that waits its position and the reason."""
+        with self._changed:
+            taken, told, position = Taken(self._running, self._places), {}, 0
+            for ticket in self._queued:
+                if hold := self._hold(ticket):
+                    told[ticket.kind, ticket.run_id] = Waiting(hold.reason)
+                else:
+                    position += 1
+                    why = taken.why_not(ticket, self._rules.places) or 'It begins in a moment.'
+                    told[ticket.kind, ticket.run_id] = Waiting(why, position)
+            return told
+
     def stop(self, reason: str = 'interrupted', timeout_s: float = 10) -> bool:
         """Drop what waits, ask what runs to stop. Return whether all workers ended within `timeout_s` seconds."""
         with self._changed:
@@ -146,39 +149,62 @@ class RunQueue:
 
     def _work(self) -> None:
         while ticket := self._take():
+            again = False
             try:
-                self._guarded(self._execute, ticket)
+                again = bool(self._guarded(self._execute, ticket))
             finally:
-                with self._changed:
-                    self._running.remove(ticket)
-                    del self._known[ticket.kind, ticket.run_id]
-                    self._changed.notify_all()
+                self._put_back(ticket, again=again)
+
+    def _put_back(self, ticket: Ticket, *, again: bool) -> None:
+        with self._changed:
+            self._running.remove(ticket)
+            stopped = self._stopping or ticket.cancellation.requested
+            if again and not stopped:
+                self._queued.add(ticket)
+            else:
+                del self._known[ticket.kind, ticket.run_id]
+            self._changed.notify_all()
+        if again and stopped:
+            self._guarded(self._dropped, ticket)
 
     def _take(self) -> Ticket | None:
         """Wait for a ticket that may start and return it; None when the queue is being stopped."""
         with self._changed:
             while not self._stopping:
-                ticket = self._next()
+                ticket, wait_s = self._next()
                 if ticket:
-                    self._queued.remove(ticket)
+                    self._queued.serve(ticket)
                     self._running.append(ticket)
                     return ticket
-                self._changed.wait(timeout=60)
+                self._changed.wait(wait_s)
         return None
 
-    def _next(self) -> Ticket | None:
-        busy = {ticket.key for ticket in self._running}
-        ready = [ticket for ticket in self._queued if ticket.key not in busy]
-        first = next((ticket for ticket in ready if ticket.kind != 'verify'), None)
-        if first is None:
-            return ready[0] if ready and self._verifying() < LANES else None
-        return first if len(self._running) - self._verifying() < self._places else None
+    def _next(self) -> tuple[Ticket | None, float]:
+        """Return the ticket that may begin now, and else how many seconds to wait before the next look."""
+        taken, wait_s = Taken(self._running, self._places), LONGEST_WAIT_S
+        for ticket in self._queued:
+            if hold := self._hold(ticket):
+                wait_s = min(wait_s, max(0.1, (hold.until - self._rules.now()).total_seconds()))
+            elif not taken.why_not(ticket, self._rules.places):
+                return ticket, 0
+        return None, wait_s
 
-    def _verifying(self) -> int:
-        return sum(ticket.kind == 'verify' for ticket in self._running)
+    def _hold(self, ticket: Ticket) -> Hold | None:
+        if ticket.not_before and self._rules.now() < ticket.not_before:
+            return Hold(ticket.reason, ticket.not_before)
+        return self._rules.held(ticket)
 
-    def _guarded(self, action: Callable[[Ticket], None], ticket: Ticket) -> None:
+    def _taken_out(self, ticket: Ticket) -> bool:
+        if ticket not in self._queued:
+            return False
+        self._queued.remove(ticket)
+        del self._known[ticket.kind, ticket.run_id]
+        self._changed.notify_all()  # a verification may have waited for it
+        return True
+
+    def _guarded(self, action: Callable[[Ticket], bool | None], ticket: Ticket) -> bool | None:
         try:
-            action(ticket)
+            return action(ticket)
         except Exception:
             logger.exception('The %s %d raised an error that nobody handled.', ticket.kind, ticket.run_id)
+            return None

@@ -145,8 +145,11 @@ class Jobs:
         by_hand = backup.trigger in {Trigger.MANUAL, Trigger.API}
         priority = Priority.MANUAL if by_hand else Priority.PLANNED
         self.queue.submit(
-            Ticket(kind='backup', run_id=backup.id, key=job_key(backup.job_id), priority=priority)
-        )
+            Ticket(
+                kind='backup', run_id=backup.id, key=job_key(backup.job_id), priority=priority,
+                client_id=backup.client_id, job_id=backup.job_id,
+            )
+        )  # fmt: skip
 
     def history(self, job_id: int, limit: int = 100, offset: int = 0) -> Page[Backup]:
         """Given a job, return a page of its backups, newest first. Raise NotFound."""

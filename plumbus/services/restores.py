@@ -58,6 +58,10 @@ class Restores(Runs[Restore]):
     def enqueue(self, restore: Restore) -> None:
         """Given a restore's record, put it into the queue: before all that nobody waits for."""
         ticket = Ticket(
-            kind='restore', run_id=restore.id, key=f'restore:{restore.id}', priority=Priority.MANUAL
+            kind='restore',
+            run_id=restore.id,
+            key=f'restore:{restore.id}',
+            priority=Priority.MANUAL,
+            client_id=restore.client_id,
         )
         self.queue.submit(ticket)

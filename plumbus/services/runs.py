@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +12,7 @@ from plumbus.errors import Conflict
 from plumbus.events import Changed, Event, EventBus, RunKind
 from plumbus.model import Page, Progress, Run, Status
 from plumbus.scheduling.queue import RunQueue
+from plumbus.scheduling.rules import Waiting
 from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
 
@@ -42,11 +43,11 @@ class Runs(Generic[Record]):
         """Return a page of the runs that match all that is given, newest first, and how many match."""
         where = matching(client_id, job_id, status, search)
         found = self.records.select(where, limit=limit, offset=offset)
-        return Page([self.with_progress(run) for run in found.items], found.total)
+        return Page(self.with_places(found.items), found.total)
 
     def get(self, run_id: int) -> Record:
         """Given an id, return the record, with its progress while it runs. Raise NotFound."""
-        return self.with_progress(self.records.get(run_id))
+        return self.with_places([self.records.get(run_id)])[0]
 
     def cancel(self, run_id: int) -> Record:
         """Given a run that is queued or running, stop it and return its record. Raise Conflict if it has ended."""
@@ -90,10 +91,16 @@ class Runs(Generic[Record]):
         self.records.get(run_id)
         return self.logs.tail(self.kind, run_id, count)
 
-    def with_progress(self, run: Record) -> Record:
-        """Given a record, return it with how far the run is, while it runs or waits."""
+    def with_places(self, runs: Sequence[Record]) -> list[Record]:
+        """Given records, return them with how far each is that runs, and where in the queue each is that waits."""
+        waits = any(run.status is Status.QUEUED for run in runs)
+        waiting = self.queue.waiting() if waits else {}
+        return [self._with_progress(run, waiting.get((self.kind, run.id))) for run in runs]
+
+    def _with_progress(self, run: Record, waiting: Waiting | None) -> Record:
         if run.status is Status.QUEUED:
-            return run.model_copy(update={'progress': Progress(phase='queued')})
+            told = {'queue_position': waiting.position, 'queued_reason': waiting.reason} if waiting else {}
+            return run.model_copy(update={'progress': Progress(phase='queued'), **told})
         if run.status is not Status.RUNNING:
             return run
         return run.model_copy(update={'progress': self.live.progress(self.kind, run.id)})

@@ -71,7 +71,7 @@ class Verifications(Runs[Verification]):
         found = self.records.select(
             lambda raw: bool(raw['backup_id'] == backup_id), limit=limit, offset=offset
         )
-        return Page([self.with_progress(run) for run in found.items], found.total)
+        return Page(self.with_places(found.items), found.total)
 
     def start_share(self) -> list[Verification]:
         """At night: queue the verifications that are due. None while some of the last night are not through."""

@@ -83,6 +83,7 @@ async def test_a_verification_is_cancelled_while_it_waits_for_backups(
     api: AsyncClient, engine: ScriptedEngine, backup_id: int, client_id: int
 ) -> None:
     engine.release.clear()
+    await api.put(f'/api/clients/{client_id}', json={'max_parallel': 9})
     for number in range(engine.settings.max_parallel + 1):  # one more than there are places
         fields = {'client_id': client_id, 'name': f'busy {number}', 'source_paths': ['/etc']}
         job = (await api.post('/api/jobs', json=fields)).json()['job_id']

@@ -11,7 +11,7 @@ from plumbus.model import Status
 from plumbus.scheduling.queue import Ticket
 
 TIMEOUT_S = 30.0
-OWN_LISTENERS = 1  # of the engine itself: the search index
+OWN_LISTENERS = 2  # of the engine itself: the search index, and who may begin
 
 
 class ScriptedEngine(Engine):

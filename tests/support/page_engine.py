@@ -55,6 +55,7 @@ class PageEngine:
             timezone='Europe/Berlin',
             data_dir='/srv/plumbus',
             max_parallel=3,
+            client_parallel=2,
             disk_reserve_percent=2.0,
             verify_share=5.0,
             verify_hour=4,
