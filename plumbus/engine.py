@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from plumbus.backup.capabilities import local_options, local_rsync, probe_file_system
+from plumbus.backup.capabilities import FileSystem, local_options, local_rsync, probe_file_system
 from plumbus.backup.execution import CANCELLED, INTERRUPTED, Execution
 from plumbus.backup.guards import StoreGuard
 from plumbus.backup.prune import Sweeper
@@ -47,6 +47,7 @@ from plumbus.store.documents import Documents, utc_now
 from plumbus.store.runlog import RunLogs
 from plumbus.store.search_index import SearchIndex
 from plumbus.store.vault import Vault, load_key
+from plumbus.transfer import rsync
 from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
 
@@ -107,19 +108,15 @@ class Engine:
         self._store_guard = StoreGuard(snapshots.root)
         shared: dict[str, Any] = {'logs': store.logs, 'events': self.events, 'live': live}
 
-        self._backup_runner = BackupRunner(
-            clients=store.clients, jobs=store.jobs, targets=targets, snapshots=snapshots, options=options,
-            store=self._store_guard, disk=disk, reserve_percent=settings.disk_reserve_percent,
-            execution=Execution(kind='backup', records=store.backups, now=clock, **shared),
-        )  # fmt: skip
-        self._restore_runner = RestoreRunner(
-            clients=store.clients, backups=store.backups, targets=targets, snapshots=snapshots, options=options,
-            execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
-        )  # fmt: skip
-        self._verify_runner = VerifyRunner(
-            backups=store.backups, snapshots=snapshots, store=self._store_guard,
-            execution=Execution(kind='verify', records=store.verifications, now=clock, **shared),
-        )  # fmt: skip
+        self._make_runners(
+            store=store,
+            targets=targets,
+            snapshots=snapshots,
+            options=options,
+            disk=disk,
+            clock=clock,
+            shared=shared,
+        )
         self.accounts = Accounts(store.database, settings, clock)
         removal = self._made_removal(store, snapshots, clock)
         self.jobs = Jobs(
@@ -150,6 +147,24 @@ class Engine:
         )
         self._housekeeping = self._made_housekeeping(store, removal, clock)
         self.reconciler = self._made_reconciler()
+
+    def _make_runners(
+        self, *, store: Store, targets: Targets, snapshots: Snapshots, options: rsync.Options, disk: FileSystem,
+        clock: Clock, shared: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self._backup_runner = BackupRunner(
+            clients=store.clients, jobs=store.jobs, targets=targets, snapshots=snapshots, options=options,
+            store=self._store_guard, disk=disk, reserve_percent=self.settings.disk_reserve_percent,
+            execution=Execution(kind='backup', records=store.backups, now=clock, **shared),
+        )  # fmt: skip
+        self._restore_runner = RestoreRunner(
+            clients=store.clients, backups=store.backups, targets=targets, snapshots=snapshots, options=options,
+            execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
+        )  # fmt: skip
+        self._verify_runner = VerifyRunner(
+            backups=store.backups, snapshots=snapshots, store=self._store_guard,
+            execution=Execution(kind='verify', records=store.verifications, now=clock, **shared),
+        )  # fmt: skip
 
     def _made_search(self, store: Store, snapshots: Snapshots) -> Search:
         index = SearchIndex(snapshots.data_dir / 'index' / 'search.sqlite', folded)
