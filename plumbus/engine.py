@@ -3,9 +3,8 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from plumbus.backup.capabilities import FileSystem, local_options, local_rsync, probe_file_system
@@ -21,7 +20,7 @@ from plumbus.backup.verification import VerifyRunner
 from plumbus.config import Settings
 from plumbus.errors import Conflict
 from plumbus.events import EventBus
-from plumbus.model import Backup, Client, Job, Restore, Trigger, Verification
+from plumbus.model import Trigger
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.scheduling.rules import Rules
 from plumbus.scheduling.scheduler import Scheduler
@@ -42,11 +41,9 @@ from plumbus.services.stock import Stock
 from plumbus.services.system import System
 from plumbus.services.verifications import Verifications
 from plumbus.store.claim import Claim
-from plumbus.store.database import Database
-from plumbus.store.documents import Documents, utc_now
-from plumbus.store.runlog import RunLogs
+from plumbus.store.documents import utc_now
+from plumbus.store.opened import Store
 from plumbus.store.search_index import SearchIndex
-from plumbus.store.vault import Vault, load_key
 from plumbus.transfer import rsync
 from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
@@ -54,36 +51,6 @@ from plumbus.transfer.keys import Keys
 Clock = Callable[[], datetime]
 VERIFY_SHARE = 0  # planned as if it were a job; no job has this id
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Store:
-    """Everything below `db/` and `logs/`, opened."""
-
-    database: Database
-    vault: Vault
-    clients: Documents[Client]
-    jobs: Documents[Job]
-    backups: Documents[Backup]
-    restores: Documents[Restore]
-    verifications: Documents[Verification]
-    logs: RunLogs
-
-    @classmethod
-    def open(cls, settings: Settings, clock: Clock) -> Self:
-        """Given the settings, open what lies in the data dir. Raise StoreError if that cannot be."""
-        data_dir = settings.data_dir.resolve()
-        database = Database(data_dir / 'db')
-        return cls(
-            database=database,
-            vault=Vault(database, load_key(settings.secret_key, data_dir / 'keys' / 'secret.key')),
-            clients=Documents(database, 'clients', Client, clock),
-            jobs=Documents(database, 'jobs', Job, clock),
-            backups=Documents(database, 'backups', Backup, clock),
-            restores=Documents(database, 'restores', Restore, clock),
-            verifications=Documents(database, 'verifications', Verification, clock),
-            logs=RunLogs(data_dir / 'logs'),
-        )
 
 
 class Engine:
