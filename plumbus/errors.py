@@ -100,4 +100,8 @@ class Cancelled(PlumbusError):
 
 
 class StoreError(PlumbusError):
-    """The data dir cannot be read or written."""
+    """The data dir cannot be read or written. `cause` names the row of the table of causes."""
+
+    def __init__(self, message: str, remedy: str = '', cause: str = 'storage') -> None:
+        super().__init__(message, remedy)
+        self.cause = cause

@@ -1,6 +1,5 @@
 """What backups and restores share: from queued to a final record that tells the truth, whatever happens in between."""
 
-import errno
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,7 +15,7 @@ from plumbus.failures import failed
 from plumbus.model import Run, Status
 from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
-from plumbus.transfer.outcome import Explanation, Stage, explain
+from plumbus.transfer.outcome import Explanation, Stage, explain, explain_storage
 from plumbus.transfer.process import Outcome
 
 INTERRUPTED = 'interrupted'
@@ -50,7 +49,12 @@ class Execution(Generic[Record]):
         finally:
             self.live.remove(reporter)
         ended = self.now()
-        self.record(run_id, end_time=ended, duration_s=round((ended - started).total_seconds(), 3), **ending)
+        ending |= {'end_time': ended, 'duration_s': round((ended - started).total_seconds(), 3)}
+        try:
+            self.record(run_id, **ending)
+        except StoreError:
+            self.live.remember(self.kind, run_id, ending)
+            raise
 
     def record(self, run_id: int, **changes: Any) -> None:
         """Given what changed of a run, store it and tell the bus."""
@@ -101,8 +105,9 @@ def failure(error: PlumbusError) -> dict[str, Any]:
 
 def storage_failure(error: OSError) -> TransferFailed:
     """Given what the file system of the data folder said, return it in plain words."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return failed('room_used_up', free='0 Bytes')
+    told = explain_storage(error)
+    if told:
+        return TransferFailed(told.message, told.remedy, told.cause)
     return failed('storage', reason=error.strerror)
 
 

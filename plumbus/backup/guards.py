@@ -98,6 +98,7 @@ def ran_full(error: BaseException) -> bool:
     """Given why a run ended, return whether it was for want of room on the disk."""
     return getattr(error, 'errno', None) in {errno.ENOSPC, errno.EDQUOT} or getattr(error, 'cause', '') in {
         'disk_full',
+        'inodes_full',
         'room_used_up',
         'quota',
     }

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from plumbus.events import EventBus, Logged, Progressed, RunKind
 from plumbus.model import Progress
@@ -107,11 +108,15 @@ class Reporter:
 
 
 class LiveRuns:
-    """The reporters of what runs right now: where progress is looked up, for it is never stored."""
+    """The reporters of what runs right now: where progress is looked up, for it is never stored.
+
+    Also how runs ended whose record could not be written, until it can be.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reporters: dict[tuple[RunKind, int], Reporter] = {}
+        self._endings: dict[tuple[RunKind, int], dict[str, Any]] = {}
 
     def add(self, reporter: Reporter) -> None:
         """Given the reporter of a run that begins, make its progress known."""
@@ -122,6 +127,21 @@ class LiveRuns:
         """Given the reporter of a run that ended, forget it."""
         with self._lock:
             self._reporters.pop((reporter.kind, reporter.run_id), None)
+
+    def remember(self, kind: RunKind, run_id: int, ending: dict[str, Any]) -> None:
+        """Given how a run ended, keep it until `remembered` asks for it."""
+        with self._lock:
+            self._endings[kind, run_id] = ending
+
+    def remembered(self, kind: RunKind, run_id: int) -> dict[str, Any] | None:
+        """Given a run whose record does not tell its end, return what was remembered of it."""
+        with self._lock:
+            return self._endings.get((kind, run_id))
+
+    def forget(self, kind: RunKind, run_id: int) -> None:
+        """Given a run whose end is stored by now, remember it no longer."""
+        with self._lock:
+            self._endings.pop((kind, run_id), None)
 
     def progress(self, kind: RunKind, run_id: int) -> Progress | None:
         """Given a run, return how far it is, or None if it does not run."""

@@ -1,6 +1,7 @@
 """One backup from the queue to its record: whatever happens, the record tells the truth and says what to do."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from plumbus.backup.syncing import sync
 from plumbus.backup.targets import Targets
 from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation
-from plumbus.errors import ClientError, TransferFailed
+from plumbus.errors import ClientError, StoreError, TransferFailed
 from plumbus.failures import failed
 from plumbus.model import Backup, Client, Job, Owners, Status, Trigger
 from plumbus.store.documents import Documents
@@ -131,12 +132,18 @@ class BackupRunner:
         try:
             pulled = self._connected(attempt, target, workspace)
         except BaseException as error:
-            if not (workspace.fetching or workspace.continued):
-                self.snapshots.discard(workspace)
-            elif ran_full(error):
-                workspace.tidy()  # what had come of one file is the price for a record that can be written
+            with suppress(OSError):  # a disk that fails is told by the error already
+                self._clear_up(workspace, error)
+            if isinstance(error, TransferFailed | OSError):
+                self.store.check()  # that the disk is gone explains all else
             raise
         return self._publish(attempt, workspace, pulled)
+
+    def _clear_up(self, workspace: Workspace, error: BaseException) -> None:
+        if not (workspace.fetching or workspace.continued):
+            self.snapshots.discard(workspace)
+        elif ran_full(error):
+            workspace.tidy()  # what had come of one file is the price for a record that can be written
 
     def _connected(self, attempt: Attempt, target: Target, workspace: Workspace) -> Pulled:
         with session(target, self.targets.keys, attempt.cancellation) as connection:
@@ -195,10 +202,11 @@ class BackupRunner:
         }
         description = self._description(attempt, ending, pulled)
         self.snapshots.publish(workspace, moment.strftime(TIME_FORMAT), description)
-        self.snapshots.use_up(workspace)
-        attempt.reporter.say(
-            f'done: {pulled.tally.files} files, {size(pulled.tally.bytes)}, {size(pulled.transferred_bytes)} transferred'
-        )
+        with suppress(OSError, StoreError):  # it is there; the next run uses up what could not be
+            self.snapshots.use_up(workspace)
+            attempt.reporter.say(
+                f'done: {pulled.tally.files} files, {size(pulled.tally.bytes)}, {size(pulled.transferred_bytes)} transferred'
+            )
         return ending
 
     def _description(self, attempt: Attempt, ending: dict[str, Any], pulled: Pulled) -> dict[str, Any]:

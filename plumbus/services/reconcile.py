@@ -113,7 +113,9 @@ class Reconciler:
         A new record is without a ticket for a moment, and so is one that is being cancelled: those get a second look.
         """
         for kind, run in self._lost(Status.RUNNING):
-            self._settle(kind, run, failure(failed('lost')))
+            told = kind.runs.live.remembered(kind.runs.kind, run.id)
+            self._settle(kind, run, told or failure(failed('lost')))
+            kind.runs.live.forget(kind.runs.kind, run.id)
         waiting = {(kind.runs.kind, run.id): (kind, run) for kind, run in self._lost(Status.QUEUED)}
         for key in waiting.keys() & self._without_ticket:
             kind, run = waiting[key]

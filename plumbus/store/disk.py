@@ -14,6 +14,7 @@ LOCK_TIMEOUT_S = 30.0
 LOCK_PAUSE_S = 0.001
 # Files in snapshots have owners of their own, which are worth keeping.
 GIVE_IT = 'Give it to the user that runs PLUMBUS (chown, but not -R below backups/; python main.py check says more).'
+CAUSES = {errno.ENOSPC: 'disk_full', errno.EDQUOT: 'quota', errno.EROFS: 'read_only'}
 REMEDIES = {
     errno.ENOSPC: ('the disk is full', 'Free some space there, for instance by deleting old backups.'),
     errno.EDQUOT: ('the disk quota is used up', 'Free some space there, or raise the quota.'),
@@ -29,7 +30,8 @@ def explained(error: OSError, what: str) -> StoreError:
     reason, remedy = REMEDIES.get(
         error.errno or 0, (error.strerror or str(error), 'Check the disk, its mount and its permissions.')
     )
-    return StoreError(f'PLUMBUS cannot use {what} in its data folder: {reason}.', remedy)
+    message = f'PLUMBUS cannot use {what} in its data folder: {reason}.'
+    return StoreError(message, remedy, CAUSES.get(error.errno or 0, 'storage'))
 
 
 @contextmanager

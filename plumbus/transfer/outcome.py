@@ -77,6 +77,19 @@ def explain(
     return _failed(EXIT_CODES.get(exit_code) or _unknown(exit_code), stage)
 
 
+def explain_storage(error: OSError) -> Explanation | None:
+    """Given what the disk of the data folder said to PLUMBUS itself, return the row that tells the same of rsync, if there is one."""
+    names = {
+        errno.ENOSPC: 'inodes_full' if error.filename else 'disk_full',  # what has no name was open, and grew
+        errno.EDQUOT: 'quota',
+        errno.EROFS: 'read_only',
+        errno.EFBIG: 'file_too_large',
+        errno.EIO: 'disk_error',
+    }
+    found = next((cause for cause in STORAGE if cause.id == names.get(error.errno or 0)), None)
+    return _failed(found, 'transfer') if found else None
+
+
 def _first(causes: Iterable[Cause], text: bytes) -> Cause | None:
     return next((cause for cause in causes if cause.pattern.search(text)), None)
 

@@ -1,9 +1,11 @@
 """Every row of the table of causes, told from what rsync, ssh, sudo and shells really said (host names and paths shortened)."""
 
+import errno
+
 import pytest
 
 from plumbus.transfer.causes import CONNECTION, EXIT_CODES, STORAGE, Cause
-from plumbus.transfer.outcome import Stage, explain
+from plumbus.transfer.outcome import Stage, explain, explain_storage
 
 CLOSED = b"""\
 rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]
@@ -220,6 +222,28 @@ def test_it_lets_troubles_of_the_network_be_tried_again(cause: str, stderr: byte
 )
 def test_it_lets_nobody_knock_again_who_was_turned_away(stderr: bytes) -> None:
     assert not explain(255, [stderr]).transient
+
+
+@pytest.mark.parametrize(
+    ('error', 'cause'),
+    [
+        (OSError(errno.ENOSPC, 'No space left on device'), 'disk_full'),
+        (OSError(errno.ENOSPC, 'No space left on device', '/data/x'), 'inodes_full'),
+        (OSError(errno.EDQUOT, 'Disk quota exceeded'), 'quota'),
+        (OSError(errno.EROFS, 'Read-only file system', '/data/x'), 'read_only'),
+        (OSError(errno.EIO, 'Input/output error'), 'disk_error'),
+    ],
+)
+def test_it_tells_the_same_when_plumbus_itself_meets_it(error: OSError, cause: str) -> None:
+    told = explain_storage(error)
+
+    assert told is not None
+    assert (told.cause, told.severity) == (cause, 'failed')
+    assert '{' not in told.message
+
+
+def test_it_leaves_other_errors_of_the_system_to_others() -> None:
+    assert explain_storage(OSError(errno.ENOENT, 'No such file or directory')) is None
 
 
 def test_it_is_silent_when_all_went_well() -> None:
