@@ -7,7 +7,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from plumbus.model.fields import Network, Timezone
@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     )
     history_count: int = Field(
         10_000, ge=1, le=10_000_000, description='How many of those are kept at the most.'
+    )
+    restore_base: Annotated[Path, AfterValidator(Path.absolute)] | None = Field(
+        None, description='Folder of the server below which files may be restored to it.'
     )
     timezone: Timezone | None = Field(
         None, validation_alias='TZ', description="Time zone of cron expressions; the system's without it."

@@ -98,7 +98,7 @@ class Engine:
         )  # fmt: skip
         self.restores = Restores(
             kind='restore', records=store.restores, queue=self._queue, snapshots=snapshots,
-            backups=store.backups, clients=store.clients, **shared,
+            backups=store.backups, clients=store.clients, base=settings.restore_base, **shared,
         )  # fmt: skip
         self.verifications = Verifications(
             kind='verify', records=store.verifications, queue=self._queue, snapshots=snapshots,
@@ -126,7 +126,7 @@ class Engine:
         )  # fmt: skip
         self._restore_runner = RestoreRunner(
             clients=store.clients, backups=store.backups, targets=targets, snapshots=snapshots, options=options,
-            execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
+            base=self.settings.restore_base, execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
         )  # fmt: skip
         self._verify_runner = VerifyRunner(
             backups=store.backups, snapshots=snapshots, store=self._store_guard,

@@ -114,6 +114,16 @@ TABLE = [
         'Verify another one.',
     ),
     Failure(
+        'no_room_there',
+        'The disk of {folder}, where the files go, has no room for them: {needed} are needed, {free} are free.',
+        'Make room there, restore less, or restore to another folder.',
+    ),
+    Failure(
+        'restore_base',
+        'The folder {folder} of the PLUMBUS server cannot be restored to: {reason}.',
+        'Choose another one below PLUMBUS_RESTORE_BASE.',
+    ),
+    Failure(
         'lost',
         'How this run ended could not be stored.',
         'Look into its log and into logs/plumbus.log, mend what is wrong with the data folder, and run it again.',

@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AfterValidator
 
 from plumbus.api.answers import Answer, flat, listed
-from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, WaitSeconds, in_thread
-from plumbus.api.listening import Listener, ended, followed
-from plumbus.api.schemas import ChangedBackup, Done, SnapshotFolder, StartedRestore, body, problems
+from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, in_thread
+from plumbus.api.listening import Listener, followed
+from plumbus.api.schemas import ChangedBackup, Done, SnapshotFolder, body, problems
 from plumbus.backup.folders import By, Order
-from plumbus.model import Backup, Restore, Status
+from plumbus.model import Backup, Status
 
 router = APIRouter(prefix='/api/backups', tags=['Backups'])
 TAIL_LINES = 500
@@ -138,33 +138,3 @@ def list_files(
             'total_files': found.total,
         }
     )
-
-
-@router.post(
-    '/{backup_id}/restore',
-    status_code=202,
-    response_model=StartedRestore,
-    responses=problems(400, 404, 409, 413, 422),
-    openapi_extra=body('RestoreRequest', required=False),
-    tags=['Restores'],
-)
-async def start_restore(
-    engine: Door,
-    streams: Live,
-    request: Request,
-    *,
-    backup_id: int,
-    fields: Fields,
-    seconds: WaitSeconds = 0,
-) -> Answer:
-    """Copy files back to a client. With `wait` the answer comes when it ended, or the time is up."""
-    restore = await in_thread(engine.restores.start, backup_id, fields)
-    started = {'success': True, 'restore_id': restore.id, 'status': restore.status}
-    if not seconds:
-        return Answer(started, 202)
-
-    async def fetch() -> Restore:
-        return await in_thread(engine.restores.get, restore.id)
-
-    restore = await ended(streams, 'restore', restore, fetch, seconds=seconds, gone=request.is_disconnected)
-    return Answer(started | flat(restore), 202)

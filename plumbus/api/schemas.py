@@ -69,6 +69,9 @@ class StartedRestore(BaseModel):
     success: bool = True
     restore_id: int
     status: str
+    notes: list[str]
+    missing: list[str]
+    damaged: list[str]
 
 
 class StartedVerification(BaseModel):

@@ -112,26 +112,47 @@ class Backup(Run):
 
 
 class RestoreRequest(BaseModel):
-    """What to bring back where. No `paths`: all of it. No `restore_path`: where it came from."""
+    """What to bring back where. No `paths`: all of it. No `restore_path`: where it came from.
+
+    `to_server`: into a folder of the PLUMBUS server itself. `safety_copy`: keep on the client what is overwritten or deleted.
+    """
 
     paths: Annotated[list[AbsolutePath], Field(max_length=10_000)] = []
     restore_path: AbsolutePath | None = None
     client_id: int | None = None
+    to_server: bool = False
     delete: bool = False
+    safety_copy: bool = False
     dry_run: bool = False
 
 
 class Restore(Run):
-    """One copy back. `changes` is what a dry run would do."""
+    """One copy back. `changes` is what a dry run would do, the first thousands of it; `summary` counts all of it, and for
+    other runs what was done: of each action (`create`, `overwrite`, `delete`, `attributes`) `count`, `bytes`, `old_bytes`.
+
+    `notes` are sentences about what to know of it, `missing` what the snapshot lacks, `damaged` its damaged files. With
+    `safety_copy` what lay there is kept below `safety_path` of the client (null if nothing did); while `undoable` an undo
+    brings it back, which is a restore too: `undo_of` tells of which, and `undone_by` of that one names it once it is done.
+    """
 
     backup_id: int
     job_id: int
     job_name: str = ''
     paths: list[str] = []
     restore_path: str | None = None
+    to_server: bool = False
     delete: bool = False
     dry_run: bool = False
     changes: list[dict[str, Any]] = []
+    summary: dict[str, dict[str, int]] = {}
+    notes: list[str] = []
+    missing: list[str] = []
+    damaged: list[str] = []
+    safety_copy: bool = False
+    safety_path: str | None = None
+    undoable: bool = False
+    undo_of: int | None = None
+    undone_by: int | None = None
 
 
 class Verification(Run):

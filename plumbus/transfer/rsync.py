@@ -7,14 +7,16 @@ is meant; and nothing outside the given tree is compared with, linked to or writ
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plumbus.errors import InvalidInput
 from plumbus.transfer.items import OUT_FORMAT
 
 MARK = 'PLUMBUS_RUN'
+SAFETY_NAME = '.plumbus-before-restore-'  # and a number: folders with what a restore took the place of
 WILDCARD = re.compile(rb'[*?[]')
+MEANS_MORE = re.compile(rb'[*?[\\]')
 PROGRAMS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
@@ -125,24 +127,41 @@ def push_arguments(  # noqa: PLR0917 -- the same first four as its sisters
 
     `relative` puts each at `target` + its whole path ('/' for where it came from, whose folders above stay as they are);
     else its last name lands in the folder `target`. `delete` removes what is not in the snapshot from restored folders.
-    Raise InvalidInput if there are no paths, or for a target that rsync cannot be told to take literally.
+    Without an `alias` it is a folder of this machine. One whose name holds wildcards must be there, see `make_folder_arguments`.
+    Raise InvalidInput if there are no paths.
     """
     into = os.fsencode(target).rstrip(b'/') + b'/'
     if not paths:
         raise InvalidInput({'paths': 'name what to restore'})
-    if WILDCARD.search(into):
-        raise InvalidInput({'restore_path': 'must not hold any of the characters * ? ['})
     return [
         *_common(options, shell, relative=relative),
         *_transfer(options),
         b'-i',
-        *_flags(
-            {'--no-implied-dirs': relative and into == b'/', '--mkpath': options.make_path and into != b'/'}
-        ),
-        *_flags({'--dry-run': dry_run, '--delete': delete}),
+        *_flags({
+            '--no-implied-dirs': relative and into == b'/', '--mkpath': options.make_path and into != b'/',
+            '--dry-run': dry_run, '--delete': delete, f'--filter=P {SAFETY_NAME}*/': delete,
+            '-M--super': options.fake_super and not alias,
+        }),
         b'--',
         *(_local_source(tree, path, relative) for path in paths),
-        os.fsencode(alias) + b':' + into,
+        os.fsencode(alias) + b':' + _literal(into) if alias else into,
+    ]  # fmt: skip
+
+
+def make_folder_arguments(
+    options: Options, shell: str, alias: str, scratch: Path, path: bytes
+) -> list[bytes]:
+    """Given an absolute path whose folders are all there below `scratch`, return the run that makes them over there.
+
+    A target is taken for a pattern where it holds wildcards, and the escaped name for a new one if nothing matches it.
+    """
+    return [
+        *_common(replace(options, acls=False, xattrs=False), shell, archive=False),
+        b'--dirs',
+        b'--no-implied-dirs',
+        b'--',
+        _local_source(scratch, path, relative=True),
+        os.fsencode(alias) + b':/',
     ]
 
 
@@ -151,18 +170,18 @@ def environment(home: Path) -> dict[str, str]:
     return {'PATH': os.environ.get('PATH', PROGRAMS), 'HOME': str(home), 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC'}
 
 
-def _common(options: Options, shell: str, *, relative: bool = True) -> list[bytes]:
+def _common(options: Options, shell: str, *, relative: bool = True, archive: bool = True) -> list[bytes]:
     """What all runs share. Whole seconds would hide an edit of the same size within the second: --modify-window=-1."""
     return [
         b'rsync',
-        b'-aHS',
+        *([b'-aHS'] if archive else []),
         b'--numeric-ids',
         b'--modify-window=-1',
         b'--no-human-readable',
         b'--outbuf=L',
         os.fsencode(f'--out-format={options.seal}{OUT_FORMAT}'),
         b'--debug=NSTR1',
-        b'--rsh=' + os.fsencode(shell),
+        *([b'--rsh=' + os.fsencode(shell)] if shell else []),
         *_flags({
             '--relative': relative, '--secluded-args': options.secluded, '--acls': options.acls, '--xattrs': options.xattrs,
             '--fake-super': options.fake_super, f'--rsync-path={_program(options)}': options.sudo or bool(options.mark),
@@ -211,18 +230,20 @@ def _selection(options: Options) -> list[bytes]:
 def _remote_sources(alias: str, sources: Sequence[str | bytes]) -> list[bytes]:
     if not sources:
         raise InvalidInput({'source_paths': 'name what to back up'})
-    return [b'--', *(os.fsencode(alias) + b':' + _literal(os.fsencode(path)) for path in sources)]
+    given = [os.fsencode(path) for path in sources]
+    if any(WILDCARD.search(name) and b'\\' in name for path in given for name in path.split(b'/')):
+        # rsync of 3.5 over here would refuse what comes then: it does not recognize the name that it asked for.
+        raise InvalidInput(
+            {'source_paths': 'must not hold a name with a backslash and one of the characters * ? ['}
+        )
+    return [b'--', *(os.fsencode(alias) + b':' + _literal(path) for path in given)]
 
 
 def _literal(path: bytes) -> bytes:
-    """The far side expands wildcards, and reads a backslash as an escape only where there is one."""
-    if not WILDCARD.search(path):
-        return path
-    if b'\\' in path:
-        raise InvalidInput(
-            {'source_paths': 'must not hold a backslash together with one of the characters * ? ['}
-        )
-    return WILDCARD.sub(rb'\\\g<0>', path)
+    """The far side expands wildcards, and reads a backslash as an escape only in a name that holds one of them."""
+    return b'/'.join(
+        MEANS_MORE.sub(rb'\\\g<0>', name) if WILDCARD.search(name) else name for name in path.split(b'/')
+    )
 
 
 def _local_source(tree: Path, path: str | bytes, relative: bool) -> bytes:

@@ -23,7 +23,9 @@ async def test_a_restore_is_queued_shown_and_listed(api: AsyncClient, backup_id:
     body = {'paths': ['/home/pi/notes.txt'], 'restore_path': '/srv/new', 'dry_run': True}
     answer = await api.post(f'/api/backups/{backup_id}/restore', json=body)
     assert answer.status_code == 202
-    assert answer.json() == {'success': True, 'restore_id': 1, 'status': 'queued'}
+    assert answer.json() == {
+        'success': True, 'restore_id': 1, 'status': 'queued', 'notes': [], 'missing': [], 'damaged': [],
+    }  # fmt: skip
     restore = (await api.get('/api/restores/1')).json()
     assert restore['backup_id'] == backup_id
     assert (restore['paths'], restore['restore_path'], restore['dry_run']) == (

@@ -76,21 +76,6 @@ def test_it_deletes_what_is_not_in_the_snapshot_only_when_told(
     assert (notes / 'b').exists()
 
 
-def test_it_tells_in_a_dry_run_what_then_happens(engine: Engine, sshd: Sshd, notes: Path) -> None:
-    backup = back_up(engine, job_for(engine, sshd, notes).id)
-    write(notes / 'b', 'changed and longer', sshd)
-    (notes / 'folder' / 'a').unlink()
-    write(notes / 'folder' / 'extra', 'x', sshd)
-    before = state_of(notes)
-
-    dry = restored(engine, backup.id, delete=True, dry_run=True)
-
-    assert state_of(notes) == before
-    relative = str(notes).lstrip('/')
-    actions = {change['path'].removeprefix(relative + '/'): change['action'] for change in dry.changes}
-    assert {'b': 'overwrite', 'folder/a': 'create', 'folder/extra': 'delete'}.items() <= actions.items()
-
-
 def test_it_refuses_paths_that_are_not_in_the_backup(engine: Engine, sshd: Sshd, notes: Path) -> None:
     backup = back_up(engine, job_for(engine, sshd, notes).id)
     with pytest.raises(NotFound, match='missing'):

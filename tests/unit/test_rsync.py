@@ -149,6 +149,7 @@ def test_it_passes_every_exclude_as_a_pattern(build: Build) -> None:
         ("/it's $(id) `x` ~", b"client:/it's $(id) `x` ~"),
         ('/back\\slash', b'client:/back\\slash'),
         ('/all*[a]?', b'client:/all\\*\\[a]\\?'),
+        ('/back\\slash/all*', b'client:/back\\slash/all\\*'),
         ('/', b'client:/'),
     ],
 )
@@ -191,11 +192,15 @@ def test_it_restores_one_thing_into_another_folder() -> None:
     assert b'--relative' not in argv
 
 
-def test_it_refuses_a_target_that_rsync_would_take_for_a_pattern() -> None:
-    with pytest.raises(InvalidInput) as caught:
-        restore('/home/pi/x', '/srv/*', relative=True)
+def test_it_takes_a_target_literally() -> None:
+    assert restore('/home/pi/x', '/srv/*\\[a]/b\\c', relative=True)[-1] == b'client:/srv/\\*\\\\\\[a]/b\\c/'
 
-    assert set(caught.value.fields) == {'restore_path'}
+
+def test_it_restores_into_a_folder_of_this_machine() -> None:
+    argv = push_arguments(Options(fake_super=True), '', '', TREE, ['/home/pi/x'], '/srv/new*', relative=False)
+    assert argv[-1] == b'/srv/new*/'
+    assert {b'--fake-super', b'-M--super'} <= set(argv)
+    assert not any(word.startswith(b'--rsh') for word in argv)
 
 
 def test_it_refuses_to_restore_nothing() -> None:

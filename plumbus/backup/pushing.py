@@ -1,0 +1,205 @@
+"""Brings chosen paths of a snapshot to where they go: first planned by a dry run of rsync, then done."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plumbus.backup.changes import Change, Plan, Summary
+from plumbus.backup.destination import Destination, Order
+from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
+from plumbus.backup.explore import tree_path
+from plumbus.backup.listing import OutputReader
+from plumbus.backup.reporting import Reporter, show_errors
+from plumbus.backup.snapshots import Snapshot
+from plumbus.backup.space import Space
+from plumbus.cancellation import Cancellation
+from plumbus.errors import NotFound
+from plumbus.model import Restore, Status
+from plumbus.transfer import process
+from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.lookup import Found
+from plumbus.transfer.outcome import Explanation
+
+MAX_CHANGES = 5_000
+NOT_LOOKED_UP = 'What lies where the files go could not be looked at, so nobody knows what is overwritten.'
+
+
+@dataclass(kw_only=True, slots=True)
+class Push:
+    """One restore at work. `target` is an absolute folder there; a plan is kept in `work_folder` while it is needed."""
+
+    restore: Restore
+    snapshot: Snapshot
+    target: str
+    destination: Destination
+    reporter: Reporter
+    cancellation: Cancellation
+    work_folder: Path
+    notes: list[str] = field(default_factory=list)
+
+    def run(self) -> dict[str, Any]:
+        """Return the fields of the ended record. Raise TransferFailed with the cause, or Cancelled."""
+        order = self._order()
+        self.reporter.say(f'restoring {", ".join(self._wanted())} to {self._where()}')
+        self.destination.prepare(order.target, make=False)
+        with Plan(order.target, self.work_folder) as plan:
+            self.reporter.phase('checking')
+            told = self._rsync(order, plan.take, self._show_scan, dry_run=True)
+            found = self.destination.look_up(plan.in_the_way())
+            if found is None:
+                self._note(NOT_LOOKED_UP)
+                found = {}
+            planned = self._counted(plan, found, order)
+            if self.restore.dry_run:
+                return self._ending(told, planned)
+            self.destination.prepare(order.target, make=True)
+            return self._carry_out(order, plan, found, planned)
+
+    def _carry_out(
+        self, order: Order, plan: Plan, found: Mapping[bytes, Found], planned: 'Counted'
+    ) -> dict[str, Any]:
+        self.reporter.phase('restoring', bytes_total=planned.total_bytes, files_total=planned.files)
+        done = Counted()
+
+        def take(item: Item) -> None:
+            if not item.is_unchanged:
+                done.add(Change(plan.planned(item), found.get(plan.planned(item).path)))
+
+        told = self._rsync(order, take, self.reporter.show_transfer, dry_run=False)
+        return self._ending(told, done)
+
+    def _order(self) -> Order:
+        paths = self._present(self._wanted())
+        return Order(
+            tree=self.snapshot.tree,
+            paths=[tree_path(path) for path in paths],
+            target=os.fsencode(self.target),
+            relative=not self.restore.paths or self.restore.restore_path is None,
+            delete=self.restore.delete,
+        )
+
+    def _wanted(self) -> list[str]:
+        return self.restore.paths or list(self.snapshot.description()['job']['source_paths'])
+
+    def _where(self) -> str:
+        where = self.restore.restore_path or 'where it came from'
+        return f'{where} on the PLUMBUS server' if self.restore.to_server else where
+
+    def _counted(self, plan: Plan, found: Mapping[bytes, Found], order: Order) -> 'Counted':
+        """Count the changes, and see whether there is room for them. Raise TransferFailed if there is none."""
+        planned = Counted(most_shown=MAX_CHANGES if self.restore.dry_run else 0)
+        space = Space(plan=plan, stored=lambda path: self._stored(path, order), keeping=False)
+        for change in plan.changes(found):
+            planned.add(change)
+            space.add(change)
+        if self.restore.dry_run:
+            planned.shown.sort(key=lambda shown: str(shown['path']))
+        elif unknown := space.check(self.destination, order.target):
+            self._note(unknown)
+        return planned
+
+    def _stored(self, path: bytes, order: Order) -> int:
+        """The bytes that a file takes on the disk of the snapshot, by where it goes to."""
+        below = path[len(order.target.rstrip(b'/')) :].lstrip(b'/')
+        if not order.relative:
+            top = below.split(b'/')[0]
+            parents = [os.path.dirname(one) for one in order.paths if os.path.basename(one) == top]
+            below = os.path.join(parents[0], below) if parents else below
+        with self.snapshot.open_tree() as tree:
+            try:
+                return tree.lstat(below).st_blocks * 512
+            except NotFound:
+                return 2**63
+
+    def _rsync(
+        self,
+        order: Order,
+        take: Callable[[Item], None],
+        show: Callable[[TransferProgress | None, list[Item]], None],
+        *,
+        dry_run: bool,
+    ) -> 'Told':
+        reader = OutputReader(take, show, self.destination.options.seal)
+        outcome = process.run(
+            self.destination.arguments(order, dry_run=dry_run),
+            cancellation=self.cancellation,
+            env=self.destination.env,
+            on_output=reader,
+            on_error=show_errors(self.reporter),
+            idle_timeout_s=IDLE_TIMEOUT_S,
+        )
+        told = judged(outcome, 'restore', self.cancellation)
+        reader.check()
+        moved = 0 if dry_run else reader.stats.get('transferred_bytes', 0)
+        return Told(told, outcome.exit_code, moved)
+
+    def _show_scan(self, progress: TransferProgress | None, items: list[Item]) -> None:
+        if self.restore.dry_run:
+            self.reporter.show_transfer(progress, items)
+
+    def _note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+        self.reporter.say(sentence)
+
+    def _ending(self, told: 'Told', counted: 'Counted') -> dict[str, Any]:
+        why = told.explanation
+        warned = why.severity == 'warning'
+        return {
+            'status': Status.WARNING if warned else Status.COMPLETED,
+            'error_message': f'{why.message} {why.remedy}'.strip() if warned else None,
+            'cause': why.cause or None,
+            'warnings': why.files,
+            'exit_code': told.exit_code,
+            'file_count': counted.files,
+            'transferred_bytes': told.transferred_bytes,
+            'changes': counted.shown,
+            'summary': counted.summary.counts,
+            'notes': [*self.restore.notes, *self.notes],
+        }
+
+    def _present(self, paths: list[str]) -> list[str]:
+        """Those of the paths that are in the snapshot. rsync would follow a link on the way to one, out of the snapshot.
+
+        Raise NotFound if none is.
+        """
+        with self.snapshot.open_tree() as tree:
+            found = [path for path in paths if tree.kind(tree_path(path))]
+        for path in paths:
+            if path not in found:
+                self.reporter.say(f'{path} is not in this backup')
+        if not found:
+            raise NotFound('Nothing of what is to be restored is in this backup.')
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a run of rsync ended."""
+
+    explanation: Explanation
+    exit_code: int
+    transferred_bytes: int
+
+
+@dataclass(slots=True)
+class Counted:
+    """Changes counted, the first ones shown in full. `files` counts all but folders."""
+
+    most_shown: int = 0
+    files: int = 0
+    shown: list[dict[str, Any]] = field(default_factory=list)
+    summary: Summary = field(default_factory=Summary)
+
+    @property
+    def total_bytes(self) -> int:
+        """The bytes to be written."""
+        return sum(counts['bytes'] for counts in self.summary.counts.values())
+
+    def add(self, change: Change) -> None:
+        """Given a change, count it."""
+        self.files += change.planned.kind != 'folder'
+        self.summary.add(change)
+        if len(self.shown) < self.most_shown:
+            self.shown.append(change.shown())
