@@ -2,10 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from plumbus.backup.capabilities import FileSystem, local_options, local_rsync, probe_file_system
 from plumbus.backup.execution import CANCELLED, INTERRUPTED, Execution
@@ -18,16 +17,15 @@ from plumbus.backup.snapshots import Snapshots
 from plumbus.backup.targets import Targets
 from plumbus.backup.verification import VerifyRunner
 from plumbus.config import Settings
-from plumbus.errors import Conflict
 from plumbus.events import EventBus
-from plumbus.model import Trigger
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.scheduling.rules import Rules
-from plumbus.scheduling.scheduler import Scheduler
+from plumbus.scheduling.scheduler import DueRun, Planned, Scheduler
 from plumbus.services.accounts import Accounts
 from plumbus.services.admission import Admission
 from plumbus.services.backups import Backups
 from plumbus.services.clients import Clients
+from plumbus.services.due import Due
 from plumbus.services.history import History
 from plumbus.services.housekeeping import Housekeeping
 from plumbus.services.jobs import Jobs
@@ -37,6 +35,7 @@ from plumbus.services.restores import Restores
 from plumbus.services.retaining import Retaining
 from plumbus.services.runs import Runs
 from plumbus.services.search import Search, folded
+from plumbus.services.starting import Starting
 from plumbus.services.stock import Stock
 from plumbus.services.system import System
 from plumbus.services.verifications import Verifications
@@ -49,7 +48,6 @@ from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
 
 Clock = Callable[[], datetime]
-VERIFY_SHARE = 0  # planned as if it were a job; no job has this id
 log = logging.getLogger(__name__)
 
 
@@ -64,7 +62,7 @@ class Engine:
         self._admission = Admission(clients=store.clients, client_parallel=settings.client_parallel)
         rules = Rules(places=self._admission.places, now=clock)
         self._queue = RunQueue(settings.max_parallel, self._execute, self._dropped, rules)
-        self._scheduler = Scheduler(clock, self._planned_jobs, self._fire)
+        self._scheduler = Scheduler(clock, self._planned, self._start_due)
         data_dir = settings.data_dir.resolve()
         self._claim, self._children = Claim(data_dir), Children(data_dir / 'run')
         self._stopping, self._stopped = threading.Lock(), False
@@ -86,10 +84,7 @@ class Engine:
         )
         self.accounts = Accounts(store.database, settings, clock)
         removal = self._made_removal(store, snapshots, clock)
-        self.jobs = Jobs(
-            jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, removal=removal,
-            logs=store.logs, queue=self._queue, plan=self._scheduler, events=self.events, now=clock, zone=settings.zone,
-        )  # fmt: skip
+        self.jobs = self._made_jobs(store, snapshots, removal, clock)
         self.clients = Clients(
             store.clients, store.vault, targets, self.jobs, self.events, witness=self._children.of('client')
         )
@@ -103,6 +98,10 @@ class Engine:
         self.verifications = Verifications(
             kind='verify', records=store.verifications, queue=self._queue, snapshots=snapshots,
             backups=store.backups, share_percent=settings.verify_share, **shared,
+        )  # fmt: skip
+        self._due = Due(
+            jobs=self.jobs, backups=store.backups, verifications=self.verifications,
+            verify_hour=settings.verify_hour if settings.verify_share else None,
         )  # fmt: skip
         self.search = self._made_search(store, snapshots)
         self.system = System(
@@ -131,6 +130,15 @@ class Engine:
         self._verify_runner = VerifyRunner(
             backups=store.backups, snapshots=snapshots, store=self._store_guard,
             execution=Execution(kind='verify', records=store.verifications, now=clock, **shared),
+        )  # fmt: skip
+
+    def _made_jobs(self, store: Store, snapshots: Snapshots, removal: Removal, clock: Clock) -> Jobs:
+        return Jobs(
+            jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, removal=removal,
+            logs=store.logs, plan=self._scheduler, events=self.events, now=clock, zone=self.settings.zone,
+            starting=Starting(
+                jobs=store.jobs, clients=store.clients, backups=store.backups, queue=self._queue, events=self.events
+            ),
         )  # fmt: skip
 
     def _made_search(self, store: Store, snapshots: Snapshots) -> Search:
@@ -248,18 +256,8 @@ class Engine:
             }
             runs[ticket.kind].dropped(ticket.run_id)
 
-    def _planned_jobs(self) -> Iterable[tuple[int, str, ZoneInfo]]:
-        share = [(VERIFY_SHARE, f'0 {self.settings.verify_hour} * * *', self.settings.zone)]
-        return [
-            *(share if self.settings.verify_share else []),
-            *((job.id, job.schedule, self.jobs.zone_of(job)) for job in self.jobs.all() if job.enabled and job.schedule),
-        ]  # fmt: skip
+    def _planned(self) -> Iterable[Planned]:
+        return self._due.planned()
 
-    def _fire(self, job_id: int, _due: datetime) -> None:
-        if job_id == VERIFY_SHARE:
-            self.verifications.start_share()
-            return
-        try:
-            self.jobs.run(job_id, Trigger.SCHEDULE)
-        except Conflict as error:
-            log.info('Job %d was due but not started: %s', job_id, error)
+    def _start_due(self, due: Sequence[DueRun]) -> None:
+        self._due.start(due)

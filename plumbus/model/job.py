@@ -57,7 +57,7 @@ class JobFields(BaseModel):
 
 
 class Job(Record):
-    """A stored job, checked when it was written."""
+    """A stored job, checked when it was written. `planned_since`: nothing of its schedule was missed before."""
 
     client_id: int
     name: str
@@ -77,6 +77,7 @@ class Job(Record):
     shrink_warning_percent: int = 50
     pre_command: str | None = None
     post_command: str | None = None
+    planned_since: AwareDatetime | None = None
 
 
 class JobView(Job):

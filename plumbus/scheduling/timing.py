@@ -1,9 +1,10 @@
 """From a cron expression to the times it fires and to words. Pure: no clock, no thread; croniter computes."""
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cron_descriptor import ExpressionDescriptor, Options
@@ -12,6 +13,7 @@ from croniter import croniter
 from plumbus.errors import InvalidInput
 from plumbus.scheduling.expression import MONTH_NAMES, WEEKDAY_NAMES, Expression, read
 
+LOOKS_BACK = (0.05, 2, 9, 63, 400, 1500, 4000)  # days: hourly, daily, weekly, monthly, yearly, on 29 February
 DESCRIBED = Options(locale_code='en_US', use_24hour_time_format=True)
 
 
@@ -35,9 +37,18 @@ def next_runs(schedule: str, zone: ZoneInfo, after: datetime, count: int) -> lis
     in the doubled hour runs once; a job with a star as its minute or hour follows the clock. Raise InvalidInput if the
     schedule is no five-field cron expression or would never run.
     """
-    expression = read(schedule)
-    times = _times_by_the_clock if expression.wildcard else _fixed_times
-    return list(islice(times(expression, zone, after.astimezone(UTC)), count))
+    return list(islice(_times(schedule, zone, after), count))
+
+
+def last_run(schedule: str, zone: ZoneInfo, until: datetime) -> datetime | None:
+    """Given a schedule and its time zone, return its last time up to `until`, in UTC; None if that was many years ago."""
+    for days in LOOKS_BACK:
+        earlier = takewhile(
+            lambda moment: moment <= until, _times(schedule, zone, until - timedelta(days=days))
+        )
+        if last := deque(earlier, maxlen=1):
+            return last[0]
+    return None
 
 
 def in_words(schedule: str | None) -> str:
@@ -57,6 +68,12 @@ def in_words(schedule: str | None) -> str:
 
 
 # --- times ---
+
+
+def _times(schedule: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    expression = read(schedule)
+    times = _times_by_the_clock if expression.wildcard else _fixed_times
+    return times(expression, zone, after.astimezone(UTC))
 
 
 def _fixed_times(expression: Expression, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:

@@ -1,8 +1,7 @@
 """What a user can do with jobs: keep them, run them, see their history and next times."""
 
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,12 +11,13 @@ from plumbus.errors import Conflict, InvalidInput
 from plumbus.events import Changed, EventBus
 from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Trigger, checked
 from plumbus.scheduling import timing
-from plumbus.scheduling.queue import Priority, RunQueue, Ticket
 from plumbus.services.records import revision_of
 from plumbus.services.removal import Removal
+from plumbus.services.starting import Starting
 from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
 
+PLANNED_BY = ('schedule', 'timezone', 'enabled')
 OVERDUE_GRACE = timedelta(hours=1)
 
 
@@ -37,11 +37,6 @@ class SchedulePreview:
     next: list[datetime]
 
 
-def job_key(job_id: int) -> str:
-    """Given a job, return what must not run twice at once."""
-    return f'job:{job_id}'
-
-
 @dataclass(kw_only=True, slots=True)
 class Jobs:
     """Every call blocks until it is done."""
@@ -52,12 +47,11 @@ class Jobs:
     snapshots: Snapshots
     removal: Removal
     logs: RunLogs
-    queue: RunQueue
+    starting: Starting
     plan: Plan
     events: EventBus
     now: Callable[[], datetime]
     zone: ZoneInfo
-    _starting: threading.Lock = field(default_factory=threading.Lock)
 
     def all(self, client_id: int | None = None) -> list[JobView]:
         """Return every job, of one client if it is given, oldest first, with its next and last run."""
@@ -79,7 +73,7 @@ class Jobs:
     def create(self, fields: Mapping[str, Any]) -> JobView:
         """Given what a user entered, store a job, plan it and return it. Raise InvalidInput naming what is wrong."""
         entered = self._checked(fields)
-        job = self.jobs.add(Job(**entered.model_dump()))
+        job = self.jobs.add(Job(**entered.model_dump(), planned_since=self.now()))
         self.replan(job)
         self._tell(job.id, 'created')
         return self.get(job.id)
@@ -92,7 +86,10 @@ class Jobs:
         if isinstance(fields.get('retention'), dict):
             fields = {**fields, 'retention': {**known['retention'], **fields['retention']}}
         entered = self._checked({**known, **fields})
-        job = self.jobs.edit(job_id, entered.model_dump(), revision_of(fields))
+        changes = entered.model_dump()
+        if any(changes[name] != known[name] for name in PLANNED_BY):
+            changes['planned_since'] = self.now()
+        job = self.jobs.edit(job_id, changes, revision_of(fields))
         self.replan(job)
         self._tell(job_id, 'updated')
         return self.get(job_id)
@@ -103,7 +100,7 @@ class Jobs:
         Raise Conflict while it runs, or while a snapshot that would go is being read.
         """
         job = self.jobs.get(job_id)
-        if self._is_busy(job_id):
+        if self.starting.is_busy(job_id):
             raise Conflict(
                 f'A backup of {job.name} is queued or running.', 'Cancel it first, or wait for its end.'
             )
@@ -120,36 +117,7 @@ class Jobs:
 
     def run(self, job_id: int, trigger: Trigger = Trigger.MANUAL) -> Backup:
         """Given a job, queue a backup of it and return its record. Raise Conflict if one is queued or running already."""
-        job = self.jobs.get(job_id)
-        client = self.clients.get(job.client_id)
-        with self._starting:
-            if self._is_busy(job_id):
-                raise Conflict(
-                    f'A backup of {job.name} is queued or running already.', 'Wait for its end, or cancel it.'
-                )
-            backup = self.backups.add(
-                Backup(
-                    job_id=job_id,
-                    job_name=job.name,
-                    client_id=client.id,
-                    client_name=client.name,
-                    trigger=trigger,
-                )
-            )
-            self.events.publish(Changed(noun='backup', id=backup.id, action='created'))
-            self.enqueue(backup)
-        return backup
-
-    def enqueue(self, backup: Backup) -> None:
-        """Given a backup's record, put it into the queue; one that a person asked for goes first."""
-        by_hand = backup.trigger in {Trigger.MANUAL, Trigger.API}
-        priority = Priority.MANUAL if by_hand else Priority.PLANNED
-        self.queue.submit(
-            Ticket(
-                kind='backup', run_id=backup.id, key=job_key(backup.job_id), priority=priority,
-                client_id=backup.client_id, job_id=backup.job_id,
-            )
-        )  # fmt: skip
+        return self.starting.run(job_id, trigger)
 
     def history(self, job_id: int, limit: int = 100, offset: int = 0) -> Page[Backup]:
         """Given a job, return a page of its backups, newest first. Raise NotFound."""
@@ -188,12 +156,6 @@ class Jobs:
             for job in self.jobs.all()
             if job.enabled and job.schedule and self._is_overdue(job, good.get(job.id))
         ]
-
-    def _is_busy(self, job_id: int) -> bool:
-        # A run whose record is final may not have left its worker yet; the next one may wait behind it.
-        tickets = [*self.queue.queued(), *self.queue.running()]
-        runs = [self.backups.find(ticket.run_id) for ticket in tickets if ticket.key == job_key(job_id)]
-        return any(run and not run.status.finished for run in runs)
 
     def _is_overdue(self, job: Job, last_good: Backup | None) -> bool:
         since = (last_good.start_time if last_good else job.created_at) or self.now()

@@ -162,7 +162,7 @@ def kind_of_backups(backups: Backups, jobs: Jobs) -> Kind:
 
     def enqueue(backup: Backup) -> None:
         jobs.jobs.get(backup.job_id)
-        jobs.enqueue(backup)
+        jobs.starting.enqueue(backup)
 
     def found(backup: Backup) -> dict[str, Any] | None:
         snapshot = _snapshot_of(backups, jobs, backup)

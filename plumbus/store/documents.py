@@ -160,6 +160,12 @@ class Documents(Generic[Model]):
                 return len(self._database.table(self._name))
             return sum(1 for _ in self._matching(where))
 
+    def visit(self, look: Callable[[Mapping[str, Any]], None]) -> None:
+        """Given a function, show it every raw document; for sums over very many. It must be quick, and change nothing."""
+        with self._database.lock:
+            for document in self._matching(None):
+                look(document)
+
     def _matching(self, where: Where | None) -> Iterator[Document]:
         for document in self._database.table(self._name):
             if where is None or where(document):

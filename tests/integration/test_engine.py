@@ -3,7 +3,6 @@
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Lock
 
 import pytest
 
@@ -11,24 +10,9 @@ from plumbus.engine import Engine
 from plumbus.errors import Conflict
 from plumbus.events import Changed, Event, Logged, Progressed
 from plumbus.model import Backup, Status, Trigger
+from tests.support.clock import Clock
 from tests.support.engines import back_up, job_for, running_engine, settings, until, write
 from tests.support.sshd import Sshd
-
-
-class Clock:
-    """A clock that is set by hand and runs on from there."""
-
-    def __init__(self, start: datetime) -> None:
-        self._lock = Lock()
-        self._shift = start - datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        with self._lock:
-            return datetime.now(UTC) + self._shift
-
-    def forward(self, step: timedelta) -> None:
-        with self._lock:
-            self._shift += step
 
 
 def test_it_starts_a_planned_job_within_two_seconds_of_its_minute(

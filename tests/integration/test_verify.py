@@ -539,5 +539,5 @@ def test_by_night_it_verifies_the_share_whose_turn_was_longest_ago(
 
 def test_no_night_is_planned_when_the_share_is_none(tmp_path: Path) -> None:
     engine = Engine(settings(tmp_path / 'data', verify_share=0))
-    assert list(engine._planned_jobs()) == []
+    assert list(engine._due.planned()) == []
     assert engine.verifications.start_share() == []

@@ -4,17 +4,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from plumbus.errors import InvalidInput
-from plumbus.scheduling.scheduler import Scheduler
+from plumbus.scheduling.scheduler import DueRun, Planned, Scheduler
+from plumbus.scheduling.timing import next_runs
 
 BERLIN = ZoneInfo('Europe/Berlin')
 ZULU = ZoneInfo('UTC')
+Fire = Callable[[Sequence[DueRun]], None]
 DEADLINE_S = 10
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -27,6 +29,7 @@ class World:
         self.uptime = 1000.0
         self.jobs: list[tuple[int, str, ZoneInfo]] = []
         self.fired: list[tuple[int, str]] = []
+        self.missed: list[int] = []
 
     def forward(self, **span: float) -> None:
         """Let time pass, on both clocks."""
@@ -38,13 +41,17 @@ class World:
         """Set the wall clock, as NTP or a waking laptop does."""
         self.now += timedelta(**span)
 
-    def fire(self, job_id: int, due: datetime) -> None:
-        self.fired.append((job_id, f'{due:%d %H:%M}'))
+    def fire(self, due: Sequence[DueRun]) -> None:
+        self.fired += [(run.job_id, f'{run.time:%d %H:%M}') for run in due]
+        self.missed += [run.job_id for run in due if run.missed]
 
-    def scheduler(self, fire: Callable[[int, datetime], None] | None = None) -> Scheduler:
+    def planned(self) -> list[Planned]:
+        return [Planned(*job) for job in self.jobs]
+
+    def scheduler(self, fire: Fire | None = None) -> Scheduler:
         """A scheduler whose thread never started: the tests tick."""
         scheduler = Scheduler(
-            lambda: self.now, lambda: self.jobs, fire or self.fire, monotonic=lambda: self.uptime
+            lambda: self.now, self.planned, fire or self.fire, monotonic=lambda: self.uptime
         )
         for job_id, schedule, zone in self.jobs:
             scheduler.refresh(job_id, schedule, zone)
@@ -141,26 +148,10 @@ def test_it_refuses_a_schedule_it_cannot_read_and_keeps_the_old_one(world: World
     assert scheduler.next_run(1) == datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 
 
-def test_it_does_not_fire_what_another_job_deleted(world: World) -> None:
-    def fire(job_id: int, due: datetime) -> None:
-        world.fire(job_id, due)
-        scheduler.forget(2)
-        scheduler.refresh(1, '0 * * * *', ZULU)
-
-    world.jobs = [(1, '30 12 * * *', ZULU), (2, '30 12 * * *', ZULU)]
-    scheduler = world.scheduler(fire)
-    world.forward(minutes=30)
-    scheduler.tick()
-    assert world.fired == [(1, '04 12:30')]
-    assert scheduler.next_run(1) == datetime(2026, 3, 4, 13, tzinfo=UTC)
-    assert scheduler.next_run(2) is None
-
-
-def test_it_pushes_on_a_job_that_raises(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    def fire(job_id: int, due: datetime) -> None:
-        world.fire(job_id, due)
-        if job_id == 1:
-            raise RuntimeError('boom')
+def test_it_pushes_on_what_cannot_be_started(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    def fire(due: Sequence[DueRun]) -> None:
+        world.fire(due)
+        raise RuntimeError('boom')
 
     world.jobs = [(1, '30 * * * *', ZULU), (2, '30 * * * *', ZULU)]
     scheduler = world.scheduler(fire)
@@ -171,8 +162,26 @@ def test_it_pushes_on_a_job_that_raises(world: World, caplog: pytest.LogCaptureF
     world.forward(minutes=30)
     scheduler.tick()
     assert world.fired == [(1, '04 12:30'), (2, '04 12:30'), (1, '04 13:30'), (2, '04 13:30')]
-    assert 'Job 1 was due at 2026-03-04 12:30:00+00:00 but could not be started.' in caplog.text
+    assert '2 jobs were due but could not be started.' in caplog.text
     assert 'boom' in caplog.text
+
+
+def test_one_job_without_a_next_time_keeps_no_other_from_its_run(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.jobs = [(1, '30 12 * * *', ZULU), (2, '30 * * * *', ZULU)]
+    scheduler = world.scheduler()
+
+    def broken(schedule: str, zone: ZoneInfo, after: datetime, count: int) -> list[datetime]:
+        if schedule == '30 12 * * *':
+            raise RuntimeError('boom')
+        return next_runs(schedule, zone, after, count)
+
+    monkeypatch.setattr('plumbus.scheduling.scheduler.next_runs', broken)
+    world.forward(minutes=30)
+    scheduler.tick()
+    assert world.fired == [(2, '04 12:30')]
+    assert 'Job 1 is not planned any more' in caplog.text
 
 
 def test_it_fires_once_what_was_missed_while_the_machine_slept(
@@ -184,7 +193,8 @@ def test_it_fires_once_what_was_missed_while_the_machine_slept(
     world.jump(hours=20)
     scheduler.tick()
     scheduler.tick()
-    assert world.fired == [(1, '04 13:00'), (2, '05 02:00')]
+    assert world.fired == [(1, '05 08:00'), (2, '05 02:00')]
+    assert world.missed == [2]  # the other one is in time for 8 o'clock
     assert scheduler.next_run(1) == datetime(2026, 3, 5, 9, tzinfo=UTC)
     assert 'The clock jumped by 72000 seconds' in caplog.text
 
@@ -246,6 +256,89 @@ def test_it_loses_none_of_a_thousand_jobs_of_one_minute(world: World) -> None:
     assert [job_id for job_id, _ in world.fired] == list(range(1, 1001))
 
 
+# --- what was missed ---
+
+
+def missed_since(
+    world: World, schedule: str, since: datetime, zone: ZoneInfo = ZULU
+) -> list[tuple[int, str]]:
+    """What is started by the first two ticks of a PLUMBUS that starts at noon."""
+    world.fired.clear()
+    scheduler = Scheduler(
+        lambda: world.now,
+        lambda: [Planned(1, schedule, zone, since)],
+        world.fire,
+        monotonic=lambda: world.uptime,
+    )
+    scheduler.plan_all()
+    scheduler.tick()
+    scheduler.tick()
+    return world.fired
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'ago_hours', 'expected'),
+    [
+        ('0 2 * * *', 11, ['04 02:00']),
+        ('0 2 * * *', 9, []),
+        ('0 2 * * *', 10, []),  # it was taken care of at that very time
+        ('0 2 * * *', 240, ['04 02:00']),
+        ('0 * * * *', 240, ['04 12:00']),
+        ('59 11 * * *', 1, ['04 11:59']),
+        ('0 2 1 * *', 24 * 30, ['01 02:00']),
+        ('0 2 1 1 *', 24 * 364, ['01 02:00']),
+        ('0 2 29 2 *', 24 * 1000, ['29 02:00']),
+        ('0 2 29 2 *', 24 * 100, []),
+        ('0 2 * * *', -100, []),  # the clock is behind
+    ],
+)
+def test_what_was_missed_while_plumbus_was_off_runs_once(
+    world: World, schedule: str, ago_hours: int, expected: list[str]
+) -> None:
+    fired = missed_since(world, schedule, NOON - timedelta(hours=ago_hours))
+    assert fired == [(1, due) for due in expected]
+    late = bool(expected) and expected != ['04 12:00']
+    assert world.missed == ([1] if late else [])
+
+
+def test_what_was_missed_is_seen_in_the_zone_of_the_job(world: World) -> None:
+    world.now = datetime(2026, 3, 29, 5, tzinfo=UTC)
+    # 02:30 does not come that night in Berlin: its run is that of 03:00, at 01:00 UTC.
+    assert missed_since(world, '30 2 * * *', datetime(2026, 3, 29, 0, 59, tzinfo=UTC), BERLIN) == [
+        (1, '29 01:00')
+    ]
+    assert missed_since(world, '30 2 * * *', datetime(2026, 3, 29, 1, tzinfo=UTC), BERLIN) == []
+    world.now = datetime(2026, 10, 25, 5, tzinfo=UTC)
+    # 02:30 comes twice, at 00:30 and 01:30 UTC: the first one counts.
+    assert missed_since(world, '30 2 * * *', datetime(2026, 10, 25, 0, tzinfo=UTC), BERLIN) == [
+        (1, '25 00:30')
+    ]
+    assert missed_since(world, '30 2 * * *', datetime(2026, 10, 25, 1, tzinfo=UTC), BERLIN) == []
+
+
+def test_a_clock_that_is_set_right_after_the_start_catches_up_once(world: World) -> None:
+    """A machine without a battery begins in the past until its time server answers."""
+    world.now = NOON - timedelta(days=3)
+    world.jobs = [(1, '0 2 * * *', ZULU)]
+    scheduler = world.scheduler()
+    world.jump(days=3)
+    for _ in range(3):
+        world.forward(seconds=1)
+        scheduler.tick()
+    assert (world.fired, world.missed) == ([(1, '04 02:00')], [1])
+
+
+def test_it_starts_many_with_what_they_missed_fast(world: World) -> None:
+    jobs = [
+        Planned(number, f'{number % 60} {number % 24} * * *', BERLIN, NOON - timedelta(minutes=number))
+        for number in range(10_000)
+    ]
+    scheduler = Scheduler(lambda: world.now, lambda: jobs, world.fire, monotonic=lambda: world.uptime)
+    scheduler.plan_all()
+    scheduler.tick()
+    assert len(world.fired) == len({job_id for job_id, _ in world.fired}) > 8000
+
+
 # --- the real thread ---
 
 
@@ -258,8 +351,8 @@ def running() -> Iterator[list[Scheduler]]:
         assert not scheduler.alive
 
 
-def start(running: list[Scheduler], world: World, fire: Callable[[int, datetime], None]) -> Scheduler:
-    scheduler = Scheduler(lambda: world.now, lambda: world.jobs, fire, monotonic=lambda: world.uptime)
+def start(running: list[Scheduler], world: World, fire: Fire) -> Scheduler:
+    scheduler = Scheduler(lambda: world.now, world.planned, fire, monotonic=lambda: world.uptime)
     assert not scheduler.alive
     running.append(scheduler)
     scheduler.start()
@@ -269,7 +362,7 @@ def start(running: list[Scheduler], world: World, fire: Callable[[int, datetime]
 def test_it_fires_within_two_seconds_in_its_own_thread(world: World, running: list[Scheduler]) -> None:
     threads: list[threading.Thread] = []
     world.jobs = [(1, '30 12 * * *', ZULU)]
-    scheduler = start(running, world, lambda _id, _due: threads.append(threading.current_thread()))
+    scheduler = start(running, world, lambda _due: threads.append(threading.current_thread()))
     assert scheduler.alive
     assert scheduler.next_run(1) == datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
     world.forward(minutes=30)
@@ -294,7 +387,7 @@ def test_it_starts_with_a_broken_job_in_the_store(
 def test_it_is_not_alive_while_a_job_holds_it_up(world: World, running: list[Scheduler]) -> None:
     held, release = threading.Event(), threading.Event()
 
-    def fire(_job_id: int, _due: datetime) -> None:
+    def fire(_due: Sequence[DueRun]) -> None:
         held.set()
         release.wait(DEADLINE_S)
 
@@ -315,14 +408,14 @@ def test_it_survives_a_clock_that_raises(running: list[Scheduler], caplog: pytes
     def clock() -> datetime:
         nonlocal calls
         calls += 1
-        if calls == 3:
+        if calls == 4:
             raise OSError('no clock')
         return NOON
 
-    scheduler = Scheduler(clock, list, lambda _id, _due: None)
+    scheduler = Scheduler(clock, list, lambda _due: None)
     running.append(scheduler)
     scheduler.start()
-    until(lambda: calls > 3)
+    until(lambda: calls > 4)
     assert scheduler.alive
     assert 'The scheduler stumbled and goes on.' in caplog.text
 
@@ -340,7 +433,7 @@ def test_it_ticks_on_when_local_time_is_set_back(
     monkeypatch.setenv('TZ', 'EAST-5')
     time.tzset()
     try:
-        scheduler = Scheduler(clock, list, lambda _id, _due: None)
+        scheduler = Scheduler(clock, list, lambda _due: None)
         running.append(scheduler)
         scheduler.start()
         until(lambda: len(ticks) > 2)
