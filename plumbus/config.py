@@ -3,11 +3,20 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from plumbus.model.fields import Network, Timezone
@@ -16,6 +25,25 @@ from plumbus.model.fields import Network, Timezone
 def default_data_dir() -> Path:
     """Return the platform's user data folder for PLUMBUS, not created."""
     return user_data_path('plumbus', appauthor=False)
+
+
+def _content(path: str | Path | SecretStr) -> SecretStr:
+    """Given the path of a file, return what its first line holds, as orchestrators hand out secrets."""
+    if isinstance(path, SecretStr):
+        return path
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f'names a file that cannot be read: {getattr(error, "strerror", None) or error}'
+        ) from None
+    if not lines or not lines[0].strip():
+        raise ValueError('names a file that is empty')
+    return SecretStr(lines[0].strip())
+
+
+SECRETS = ('admin_password', 'api_token', 'secret_key')
+SecretFile = Annotated[SecretStr, BeforeValidator(_content)]
 
 
 class Settings(BaseSettings):
@@ -42,6 +70,11 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         (), description='Addresses and networks of proxies whose X-Forwarded-* headers are believed.'
     )
+    admin_password_file: SecretFile | None = Field(
+        None, description='A file that holds the password of admin.'
+    )
+    api_token_file: SecretFile | None = Field(None, description='A file that holds the token.')
+    secret_key_file: SecretFile | None = Field(None, description='A file that holds the key.')
     max_parallel: int = Field(3, ge=1, le=100, description='Backups and restores running at once.')
     client_parallel: int = Field(
         2,
@@ -76,6 +109,20 @@ class Settings(BaseSettings):
     @classmethod
     def _listed(cls, given: object) -> object:
         return given.replace(',', ' ').split() if isinstance(given, str) else given
+
+    @field_validator(*(f'{name}_file' for name in SECRETS))
+    @classmethod
+    def _not_both(cls, content: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        beside = str(info.field_name).removesuffix('_file')
+        if content is not None and info.data.get(beside) is not None:
+            raise ValueError(f'is set, and {beside} too: leave one of them out')
+        return content
+
+    @model_validator(mode='after')
+    def _from_files(self) -> Self:
+        for name in SECRETS:
+            setattr(self, name, getattr(self, name) or getattr(self, f'{name}_file'))
+        return self
 
     @cached_property
     def zone(self) -> ZoneInfo:
