@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON_HERE := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test unit e2e check format lock docs image clean
+.PHONY: help setup run demo test unit e2e check format lock docs image image-test wheels clean
 
 help: ## Show this list
 	@echo 'PLUMBUS: make TARGET'
@@ -47,8 +47,15 @@ lock: ## Take up newer dependencies: write both lock files anew
 docs: setup ## Write the table of causes in docs/troubleshooting.md anew
 	@$(PYTHON_HERE) -m scripts.troubleshooting
 
-image: ## Build the container image plumbus:local
-	@docker build --tag plumbus:local .
+image: ## Build the container image plumbus:local with docker, podman or buildah
+	@scripts/image.sh
+
+image-test: ## Back up and restore a sample client with the built image, as root and as an ordinary user
+	@scripts/setup.sh test
+	@$(PYTHON_HERE) -m scripts.image_test
+
+wheels: setup ## Check that every dependency has a wheel for the Raspberry Pi (arm64)
+	@scripts/wheels.sh
 
 clean: ## Remove .venv/, the demo's data and the tools' caches
 	@rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results

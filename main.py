@@ -164,10 +164,15 @@ def _before_signals(close_streams: Callable[[], None], stop_engine: Callable[[],
             signal.signal(number, partial(stop, server_stops))
 
 
-if __name__ == '__main__':
+def command_line() -> None:
+    """Do what the command line says and end with its exit code."""
     try:
         code = main()
     except KeyboardInterrupt:
         code = 0
     if code:
         sys.exit(code)
+
+
+if __name__ == '__main__':
+    command_line()

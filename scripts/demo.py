@@ -243,11 +243,11 @@ def steps(demo: Demo) -> list[tuple[str, Callable[[], str]]]:
     ]
 
 
-def play(demo: Demo) -> bool:
+def play(demo: Demo, story: list[tuple[str, Callable[[], str]]]) -> bool:
     """Run the steps, printing a line each, and return whether all was right. What follows a failure is left out."""
     print(f'{"Step":<28}  {"Result":<6}  Detail')
     print(f'{"-" * 28}  {"-" * 6}  {"-" * 60}')
-    for title, act in steps(demo):
+    for title, act in story:
         try:
             detail, right = act(), True
         except Exception as error:  # noqa: BLE001 whatever happens is the result of this step
@@ -280,7 +280,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with own_folder(), Sshd() as sshd, Server() as server:
-            right = play(Demo(sshd, server))
+            demo = Demo(sshd, server)
+            right = play(demo, steps(demo))
             print('\nEverything matched.' if right else '\nSomething did not match.', flush=True)
             if right and os.environ.get('DEMO_EXIT', '') in {'', '0'}:
                 stay(server)

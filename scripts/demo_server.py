@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,7 +29,10 @@ class Mismatch(Exception):
 
 
 class Server:
-    """PLUMBUS, started by `start`, with an empty data folder, a random password and a random token."""
+    """PLUMBUS, started by `start`, with an empty data folder, a random password and a random token.
+
+    `data` is its data folder as it is seen from here.
+    """
 
     def __init__(self) -> None:
         self.data = FOLDER / 'data'
@@ -56,7 +59,6 @@ class Server:
         }
         inherited.pop('DATA_DIR', None)
         settings = {
-            'PLUMBUS_DATA_DIR': str(self.data),
             'PLUMBUS_HOST': '127.0.0.1',
             'PLUMBUS_PORT': str(self.port),
             'PLUMBUS_ADMIN_PASSWORD': self.password,
@@ -65,7 +67,7 @@ class Server:
         begin = time.monotonic()
         with self.log.open('wb') as log:
             self._process = subprocess.Popen(
-                [sys.executable, 'main.py'], cwd=ROOT, env=inherited | settings,
+                self.command(settings), cwd=ROOT, env=inherited | settings,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         while time.monotonic() < begin + START_LIMIT_S and self._process.poll() is None:
@@ -75,18 +77,27 @@ class Server:
             time.sleep(0.05)
         raise Mismatch(f'PLUMBUS does not answer; its output is in {self.log}')
 
-    def stop(self) -> None:
-        """End it and all that it started."""
+    def command(self, _settings: Mapping[str, str]) -> list[str]:
+        """Given the settings, which are in its environment too, return how it is started."""
+        return [sys.executable, 'main.py', '--data-dir', str(self.data)]
+
+    def stop(self) -> float:
+        """End it and all that it started, and return how many seconds that took."""
         self._http.close()
         process, self._process = self._process, None
-        if not process:
-            return
+        begin = time.monotonic()
+        if process:
+            self.end(process)
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(STOP_LIMIT_S)
+        return time.monotonic() - begin
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Given what was started, ask it to end."""
         process.terminate()
-        try:
-            process.wait(STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(STOP_LIMIT_S)
 
     def wait(self) -> None:
         """Return when it has ended."""
