@@ -12,6 +12,7 @@ from pydantic import (
     AliasChoices,
     BeforeValidator,
     Field,
+    HttpUrl,
     SecretStr,
     ValidationInfo,
     field_validator,
@@ -59,6 +60,9 @@ class Settings(BaseSettings):
         description='Everything PLUMBUS keeps.',
     )
     host: str = Field('127.0.0.1', description='Listen address.')
+    public_url: HttpUrl | None = Field(
+        None, description='Where browsers reach PLUMBUS; for links in messages.'
+    )
     port: int = Field(5000, ge=0, le=65535, description='Listen port.')
     admin_password: SecretStr | None = Field(None, description='Creates the user admin at the first start.')
     api_token: SecretStr | None = Field(

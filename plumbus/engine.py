@@ -18,6 +18,7 @@ from plumbus.backup.targets import Targets
 from plumbus.backup.verification import VerifyRunner
 from plumbus.config import Settings
 from plumbus.events import EventBus
+from plumbus.notify.pings import PingUrls
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.scheduling.rules import Rules
 from plumbus.scheduling.scheduler import DueRun, Planned, Scheduler
@@ -29,6 +30,7 @@ from plumbus.services.due import Due
 from plumbus.services.history import History
 from plumbus.services.housekeeping import Housekeeping
 from plumbus.services.jobs import Jobs
+from plumbus.services.notify_parts import made_notifications
 from plumbus.services.reconcile import Kind, Reconciler, kind_of_backups
 from plumbus.services.removal import Removal
 from plumbus.services.restores import Restores
@@ -53,7 +55,7 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, verifications,
-    retention, accounts, system."""
+    retention, notifications, accounts, system."""
 
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
@@ -113,6 +115,8 @@ class Engine:
         )
         self._housekeeping = self._made_housekeeping(store, removal, clock)
         self.reconciler = self._made_reconciler()
+        parts = (store, self.events, self.jobs, settings, clock)
+        self.notifications, self._notifier = made_notifications(*parts)
 
     def _make_runners(
         self, *, store: Store, targets: Targets, snapshots: Snapshots, options: rsync.Options, disk: FileSystem,
@@ -135,7 +139,7 @@ class Engine:
     def _made_jobs(self, store: Store, snapshots: Snapshots, removal: Removal, clock: Clock) -> Jobs:
         return Jobs(
             jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, removal=removal,
-            logs=store.logs, plan=self._scheduler, events=self.events, now=clock, zone=self.settings.zone,
+            logs=store.logs, plan=self._scheduler, events=self.events, now=clock, zone=self.settings.zone, pings=PingUrls(store.vault),
             starting=Starting(
                 jobs=store.jobs, clients=store.clients, backups=store.backups, queue=self._queue, events=self.events
             ),
@@ -208,6 +212,7 @@ class Engine:
         self.reconciler.start()
         self.search.start()
         self._housekeeping.start()
+        self._notifier.start()
 
     def _stock(self) -> Stock:
         return Stock(
@@ -222,6 +227,7 @@ class Engine:
         with self._stopping:  # a signal and the end of the server both ask for it
             if self._stopped:
                 return
+            self._notifier.stop(INTERRUPTED, timeout_s=0.5)
             self.search.stop()
             self.reconciler.stop()
             self._housekeeping.stop(INTERRUPTED, timeout_s=0.5)

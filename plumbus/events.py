@@ -8,7 +8,7 @@ from typing import Literal
 
 from plumbus.model import Progress
 
-Noun = Literal['client', 'job', 'backup', 'restore', 'verify']
+Noun = Literal['client', 'job', 'backup', 'restore', 'verify', 'notification']
 RunKind = Literal['backup', 'restore', 'verify']
 log = logging.getLogger(__name__)
 

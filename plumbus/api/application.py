@@ -14,6 +14,7 @@ from plumbus.api import (
     downloads,
     jobs,
     login,
+    notifications,
     pruning,
     restores,
     search,
@@ -30,7 +31,7 @@ from plumbus.engine import Engine
 ASSETS = '/api/docs/assets'
 ROUTERS = (
     clients.router, jobs.router, pruning.router, backups.router, downloads.router, comparing.router, search.router, restores.router,
-    verifications.router, system.router,
+    verifications.router, notifications.router, system.router,
 )  # fmt: skip
 DESCRIPTION = 'Backups of Linux machines over SSH and rsync. Times are ISO 8601 with offset, sizes are bytes.'
 

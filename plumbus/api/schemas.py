@@ -14,6 +14,9 @@ from plumbus.model import (
     ClientFields,
     JobFields,
     JobView,
+    NotificationFields,
+    NotificationSettings,
+    NotificationTarget,
     RemoteFile,
     Restore,
     RestoreRequest,
@@ -53,6 +56,13 @@ class CreatedJob(JobView):
 
     success: bool = True
     job_id: int
+
+
+class CreatedTarget(NotificationTarget):
+    """The target of messages."""
+
+    success: bool = True
+    notification_id: int
 
 
 class StartedBackup(BaseModel):
@@ -184,10 +194,14 @@ class StatsView(BaseModel, extra='allow'):
 
 BODIES: tuple[type[BaseModel], ...] = (
     ClientFields, JobFields, RestoreRequest, BrowseRequest, TrustRequest, InstallKeyRequest, BackupFields, SchedulePreviewRequest,
-    PruneFields,
+    PruneFields, NotificationFields, NotificationSettings,
 )  # fmt: skip
 # A PUT takes any subset of the fields, and the revision that the change started from.
-SUBSETS = {'ClientChanges': 'ClientFields', 'JobChanges': 'JobFields'}
+SUBSETS = {
+    'ClientChanges': 'ClientFields',
+    'JobChanges': 'JobFields',
+    'NotificationChanges': 'NotificationFields',
+}
 
 
 def body(name: str, *, required: bool = True) -> dict[str, Any]:

@@ -3,6 +3,15 @@
 from plumbus.model.client import AuthMethod, Client, ClientFields, ConnectionTest, HostKey, RemoteFile
 from plumbus.model.fields import checked
 from plumbus.model.job import Job, JobFields, JobView, Retention
+from plumbus.model.notification import (
+    EVENT_KINDS,
+    Delivery,
+    DeliveryTest,
+    EventKind,
+    NotificationFields,
+    NotificationSettings,
+    NotificationTarget,
+)
 from plumbus.model.record import Page, Record
 from plumbus.model.run import (
     Backup,
@@ -17,7 +26,7 @@ from plumbus.model.run import (
 )
 
 __all__ = [
-    'AuthMethod', 'Backup', 'Client', 'ClientFields', 'ConnectionTest', 'HostKey', 'Job', 'JobFields', 'JobView', 'Owners',
-    'Page', 'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Run', 'Status', 'Trigger', 'Verification',
+    'EVENT_KINDS', 'AuthMethod', 'Backup', 'Client', 'ClientFields', 'ConnectionTest', 'Delivery', 'DeliveryTest', 'EventKind', 'HostKey',
+    'Job', 'JobFields', 'JobView', 'NotificationFields', 'NotificationSettings', 'NotificationTarget', 'Owners', 'Page', 'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Run', 'Status', 'Trigger', 'Verification',
     'checked',
 ]  # fmt: skip

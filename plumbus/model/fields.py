@@ -96,6 +96,9 @@ Network = Annotated[str, StringConstraints(max_length=50), AfterValidator(_netwo
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Command = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4096), AfterValidator(_storable)]
 Note = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_storable)]
+PingUrl = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_printable)
+]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=16384), AfterValidator(_storable)]
 
 

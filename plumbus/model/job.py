@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from plumbus.model.fields import AbsolutePath, Command, ExcludePattern, Name, Timezone
+from plumbus.model.fields import AbsolutePath, Command, ExcludePattern, Name, PingUrl, Timezone
 from plumbus.model.record import Record
 
 Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -27,7 +27,10 @@ class Retention(BaseModel):
 
 
 class JobFields(BaseModel):
-    """What a user sets on a job. `source_path` alone is accepted for `source_paths`; `schedule` null is manual."""
+    """What a user sets on a job. `source_path` alone is accepted for `source_paths`; `schedule` null is manual.
+
+    `ping_url` goes into the vault and never comes out; left out or null, the stored one stays; empty, it is forgotten.
+    """
 
     client_id: int
     name: Name
@@ -47,6 +50,7 @@ class JobFields(BaseModel):
     shrink_warning_percent: Annotated[int, Field(ge=0, le=100)] = 50
     pre_command: Command | None = None
     post_command: Command | None = None
+    ping_url: PingUrl | None = None
 
     @model_validator(mode='before')
     @classmethod
@@ -57,7 +61,8 @@ class JobFields(BaseModel):
 
 
 class Job(Record):
-    """A stored job, checked when it was written. `planned_since`: nothing of its schedule was missed before."""
+    """A stored job, checked when it was written. `planned_since`: nothing of its schedule was missed before.
+    `ping_shown`: where its ping URL leads, if it has one, without the secret."""
 
     client_id: int
     name: str
@@ -78,6 +83,7 @@ class Job(Record):
     pre_command: str | None = None
     post_command: str | None = None
     planned_since: AwareDatetime | None = None
+    ping_shown: str | None = None
 
 
 class JobView(Job):

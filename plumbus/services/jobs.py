@@ -10,6 +10,7 @@ from plumbus.backup.snapshots import Snapshots
 from plumbus.errors import Conflict, InvalidInput
 from plumbus.events import Changed, EventBus
 from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Trigger, checked
+from plumbus.notify.pings import PingUrls
 from plumbus.scheduling import timing
 from plumbus.services.records import revision_of
 from plumbus.services.removal import Removal
@@ -18,6 +19,7 @@ from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
 
 PLANNED_BY = ('schedule', 'timezone', 'enabled')
+NOT_STORED = {'ping_url'}
 OVERDUE_GRACE = timedelta(hours=1)
 
 
@@ -52,6 +54,7 @@ class Jobs:
     events: EventBus
     now: Callable[[], datetime]
     zone: ZoneInfo
+    pings: PingUrls
 
     def all(self, client_id: int | None = None) -> list[JobView]:
         """Return every job, of one client if it is given, oldest first, with its next and last run."""
@@ -73,7 +76,9 @@ class Jobs:
     def create(self, fields: Mapping[str, Any]) -> JobView:
         """Given what a user entered, store a job, plan it and return it. Raise InvalidInput naming what is wrong."""
         entered = self._checked(fields)
-        job = self.jobs.add(Job(**entered.model_dump(), planned_since=self.now()))
+        stored = entered.model_dump(exclude=NOT_STORED)
+        job = self.jobs.add(Job(**stored, planned_since=self.now()))
+        self._keep_ping_url(job.id, entered)
         self.replan(job)
         self._tell(job.id, 'created')
         return self.get(job.id)
@@ -86,10 +91,11 @@ class Jobs:
         if isinstance(fields.get('retention'), dict):
             fields = {**fields, 'retention': {**known['retention'], **fields['retention']}}
         entered = self._checked({**known, **fields})
-        changes = entered.model_dump()
+        changes = entered.model_dump(exclude=NOT_STORED)
         if any(changes[name] != known[name] for name in PLANNED_BY):
             changes['planned_since'] = self.now()
         job = self.jobs.edit(job_id, changes, revision_of(fields))
+        self._keep_ping_url(job_id, entered)
         self.replan(job)
         self._tell(job_id, 'updated')
         return self.get(job_id)
@@ -107,6 +113,7 @@ class Jobs:
         if delete_data:
             self.removal.take_job(job_id, self.snapshots.job_folder((job.client_id, ''), (job_id, '')))
         self.plan.forget(job_id)
+        self.pings.forget(job_id)
         history = [backup.id for backup in self.history(job_id, limit=10**9).items]
         with self.jobs.transaction():
             self.backups.remove_all(history)
@@ -189,7 +196,13 @@ class Jobs:
             raise InvalidInput({'client_id': f'there is no client {entered.client_id}'})
         if entered.schedule:
             timing.check(entered.schedule, entered.timezone)
+        if entered.ping_url:
+            self.pings.check(entered.ping_url)
         return entered
+
+    def _keep_ping_url(self, job_id: int, entered: JobFields) -> None:
+        if entered.ping_url is not None:
+            self.jobs.set(job_id, ping_shown=self.pings.keep(job_id, entered.ping_url))
 
     def _tell(self, job_id: int, action: Literal['created', 'updated', 'deleted']) -> None:
         self.events.publish(Changed(noun='job', id=job_id, action=action))

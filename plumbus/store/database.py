@@ -13,7 +13,7 @@ from plumbus.store.disk import ProcessLock, make_private_folder, plain_errors
 from plumbus.store.storage import AtomicStorage, Migration
 
 # History grows without end; in a file of its own it cannot endanger the configuration.
-HISTORY_TABLES = frozenset({'backups', 'restores', 'verifications'})
+HISTORY_TABLES = frozenset({'backups', 'restores', 'verifications', 'deliveries'})
 # Append only: the third entry leads from schema 3 to 4. Each changes the raw tables in place, and has a test.
 MIGRATIONS: Mapping[str, Sequence[Migration]] = {'config': (), 'history': ()}
 SEQUENCE_TABLE = '_sequence'

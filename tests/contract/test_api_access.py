@@ -33,6 +33,10 @@ ROUTES = [
     ('GET', '/api/jobs/1/versions'), ('GET', '/api/search'),
     ('POST', '/api/backups/1/verify'), ('GET', '/api/verifications'), ('GET', '/api/verifications/1'),
     ('POST', '/api/verifications/1/cancel'), ('GET', '/api/verifications/1/log'),
+    ('GET', '/api/notifications'), ('POST', '/api/notifications'), ('POST', '/api/notifications/test'),
+    ('GET', '/api/notifications/deliveries'), ('GET', '/api/notifications/settings'), ('PUT', '/api/notifications/settings'),
+    ('GET', '/api/notifications/1'), ('PUT', '/api/notifications/1'), ('DELETE', '/api/notifications/1'),
+    ('POST', '/api/notifications/1/test'),
     ('GET', '/api/stats'),
 ]  # fmt: skip
 OPEN_ROUTES = [('GET', '/api/version'), ('GET', '/api/health')]

@@ -11,7 +11,7 @@ from plumbus.model import Status
 from plumbus.scheduling.queue import Ticket
 
 TIMEOUT_S = 30.0
-OWN_LISTENERS = 2  # of the engine itself: the search index, and who may begin
+OWN_LISTENERS = 3  # of the engine itself: the search index, who may begin, and notifications
 
 
 class ScriptedEngine(Engine):
