@@ -42,6 +42,6 @@ VOLUME /data
 EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, ssl, urllib.request; s = 's' if os.environ.get('PLUMBUS_TLS_CERT') else ''; urllib.request.urlopen(f'http{s}://127.0.0.1:' + os.environ['PLUMBUS_PORT'] + '/api/health', timeout=5, context=ssl._create_unverified_context())"]
+    CMD ["python", "-m", "plumbus.healthcheck"]
 ENTRYPOINT ["tini", "--"]
 CMD ["python", "main.py"]

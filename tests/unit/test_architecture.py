@@ -29,6 +29,7 @@ GROUND = {
     'plumbus.config',
     'plumbus.events',
     'plumbus.cancellation',
+    'plumbus.healthcheck',
 }
 
 ONLY_IN = {
