@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port = free_port(settings.host, 0 if options.native else settings.port)
         wire(engine, native=options.native)
         engine.start()
+        if options.native:
+            app.native.window_args['url'] = window_address(engine, port)
     except PlumbusError as error:
         sys.stderr.write(f'PLUMBUS cannot start. {error}\n')
         return 1
@@ -107,11 +109,16 @@ def wire(engine: Engine, *, native: bool) -> None:
     """Given the engine, put its pages and its API on NiceGUI's app, behind the guard."""
     gate = Gate(engine, native=native)
     api = create_api(engine, gate)
-    pages.register_all(engine)
+    pages.register_all(engine.door)
     app.add_middleware(Guard, api=api, gate=gate)
     app.add_middleware(TrustedProxies, trusted=engine.settings.trusted_proxies)
     app.on_startup(lambda: _before_signals(api.state.streams.close, engine.stop))
     app.on_shutdown(lambda: asyncio.to_thread(engine.stop))
+
+
+def window_address(engine: Engine, port: int) -> str:
+    """Given where it is served, return the address that lets a desktop window in, once; nobody else learns it."""
+    return f'http://127.0.0.1:{port}/window?secret={engine.accounts.make_window_secret()}'
 
 
 def serve(host: str, port: int, secured: Certificate | None, *, native: bool) -> None:

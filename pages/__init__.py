@@ -16,6 +16,7 @@ from pages import (
     missing,
     settings,
     theme,
+    visitors,
 )  # fmt: skip
 from plumbus.engine import Engine
 
@@ -23,6 +24,7 @@ from plumbus.engine import Engine
 def register_all(engine: Engine) -> None:
     """Given the engine, put every page on NiceGUI's app."""
     theme.install()
+    visitors.install(engine)
     memory.install(engine)
     missing.register()
     # An address that is spelled out, like /jobs/new, comes before one with a number in the same place.

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import ParamSpec, TypeVar, cast
 
 from nicegui import app, run, ui
 
+from pages.visitors import address_of, token_of, visitors
 from plumbus.errors import PlumbusError
 
 Params = ParamSpec('Params')
@@ -14,8 +16,10 @@ Result = TypeVar('Result')
 
 
 async def ask(call: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs) -> Result:
-    """Given a blocking call of the engine, make it in a thread and return its result."""
-    result = await run.io_bound(call, *args, **kwargs)
+    """Given a blocking call of the engine, make it in a thread, on behalf of whose page this is, and return its result."""
+    page = ui.context.client
+    asked = partial(call, *args, **kwargs)
+    result = await run.io_bound(visitors().on_behalf, token_of(page), address_of(page), asked)
     if result is None and app.is_stopping:
         raise asyncio.CancelledError
     return cast(Result, result)

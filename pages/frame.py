@@ -12,12 +12,15 @@ from pages.calls import ask, told
 from pages.live import Batch, Feed
 from pages.memory import memory
 from pages.running import RunningPill
+from pages.visitors import token_of
 from pages.widgets.text import Text, box, button, icon_button
 from pages.widgets.when import keep_fresh
 from plumbus.engine import Engine
+from plumbus.errors import NotLoggedIn
+from plumbus.model import Actor, present_actor
+from plumbus.services.rights import allowed
 
 Crumbs = Sequence[tuple[str, str]]
-COOKIE = 'plumbus_session'  # set by the API's login
 NAVIGATION = (
     ('Dashboard', '/', 'o_home'),
     ('Clients', '/clients', 'o_dns'),
@@ -38,8 +41,17 @@ class View:
 
     engine: Engine
     feed: Feed
-    user: str
+    actor: Actor
     head: ui.element
+
+    @property
+    def user(self) -> str:
+        """The name of who looks."""
+        return self.actor.name
+
+    def may(self, operation: str) -> bool:
+        """Given an operation of the engine, like `jobs.run`, return whether who looks may have it done: else hide it."""
+        return allowed(self.actor.scope, operation)
 
     @property
     def zone(self) -> tzinfo:
@@ -49,7 +61,7 @@ class View:
     @property
     def token(self) -> str:
         """The token of this browser's session; empty in a window of our own."""
-        return ui.context.client.request.cookies.get(COOKIE, '')
+        return token_of(ui.context.client)
 
 
 @asynccontextmanager
@@ -58,14 +70,17 @@ async def frame(engine: Engine, title: str, *, here: str, crumbs: Crumbs = ()) -
 
     Await nothing inside: timers begin then, and what is not drawn yet would miss the first answer to the browser.
     """
-    user = current_user()
+    actor = await ask(present_actor)
+    if actor is None:
+        raise NotLoggedIn('You are not logged in.', 'Log in and try again.')
+    user = actor.name
     chosen: theme.Theme = await ask(engine.accounts.theme, user)
     switch = theme.apply(chosen)
     ui.page_title(f'{title} · PLUMBUS')
     ui.on_exception(_stumbled)
     feed = Feed(engine.events, ui.context.client)
     drawer = _drawer(engine, feed, here)
-    _header(engine, feed, drawer, ThemeSwitch(engine, user, chosen, switch))
+    _header(engine, feed, drawer, ThemeSwitch(engine, user, chosen, switch), user)
     keep_fresh()
     with box('page') as main:
         ui.skip_link('Skip to the content', target=main)
@@ -73,12 +88,7 @@ async def frame(engine: Engine, title: str, *, here: str, crumbs: Crumbs = ()) -
             _crumbs([*crumbs, (title, '')])
         with box('page-head') as head:
             Text(title, tag='h1')
-        yield View(engine=engine, feed=feed, user=user, head=head)
-
-
-def current_user() -> str:
-    """Return the name that the login left in the request; in a window of our own there is just the admin."""
-    return getattr(ui.context.client.request.state, 'user', None) or 'admin'
+        yield View(engine=engine, feed=feed, actor=actor, head=head)
 
 
 class ThemeSwitch:
@@ -103,14 +113,14 @@ class ThemeSwitch:
             await ask(self._engine.accounts.set_theme, self._user, name)
 
 
-def _header(engine: Engine, feed: Feed, drawer: ui.left_drawer, themes: ThemeSwitch) -> None:
+def _header(engine: Engine, feed: Feed, drawer: ui.left_drawer, themes: ThemeSwitch, user: str) -> None:
     with ui.header().props('height-hint=60'):
         icon_button('o_menu', 'Menu', on_click=drawer.toggle).classes('phone-only')
         _brand()
         ui.space()
         RunningPill(engine, feed).draw()
         themes.draw()
-        _user_menu()
+        _user_menu(user)
 
 
 def _brand(classes: str = 'phone-only') -> ui.link:
@@ -121,8 +131,7 @@ def _brand(classes: str = 'phone-only') -> ui.link:
     return brand
 
 
-def _user_menu() -> None:
-    who = current_user()
+def _user_menu(who: str) -> None:
     with ui.button(color=None).classes('pill') as pill:
         pill.props['aria-label'] = f'Account of {who}'
         Text(who, 'desk-only cut')

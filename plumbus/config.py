@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = Field(
         None, description='A bearer token accepted besides those made in Settings.'
     )
+    session_days: float = Field(
+        30, gt=0, le=3650, description='Days after which a login ends, however much it is used.'
+    )
+    session_idle_hours: float = Field(
+        168, gt=0, le=87_600, description='Hours without use after which a login ends.'
+    )
     secret_key: SecretStr | None = Field(None, description='Encrypts stored passwords and private keys.')
     tls_cert: Path | None = Field(None, description='Certificate chain (PEM); serves https with it.')
     tls_key: Path | None = Field(None, description='Private key of that certificate (PEM).')

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self, cast
 
 from plumbus.backup.capabilities import FileSystem, local_options, local_rsync, probe_file_system
 from plumbus.backup.execution import CANCELLED, INTERRUPTED, Execution
@@ -24,8 +24,10 @@ from plumbus.scheduling.rules import Rules
 from plumbus.scheduling.scheduler import DueRun, Planned, Scheduler
 from plumbus.services.accounts import Accounts
 from plumbus.services.admission import Admission
+from plumbus.services.audit import Audit
 from plumbus.services.backups import Backups
 from plumbus.services.clients import Clients
+from plumbus.services.door import Door
 from plumbus.services.due import Due
 from plumbus.services.history import History
 from plumbus.services.housekeeping import Housekeeping
@@ -40,7 +42,9 @@ from plumbus.services.search import Search, folded
 from plumbus.services.starting import Starting
 from plumbus.services.stock import Stock
 from plumbus.services.system import System
+from plumbus.services.tokens import Tokens
 from plumbus.services.verifications import Verifications
+from plumbus.store.audit_file import AuditFile
 from plumbus.store.claim import Claim
 from plumbus.store.documents import utc_now
 from plumbus.store.opened import Store
@@ -55,7 +59,7 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, verifications,
-    retention, notifications, accounts, system."""
+    retention, notifications, accounts, users, tokens, audit, system."""
 
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
@@ -84,7 +88,7 @@ class Engine:
             clock=clock,
             shared=shared,
         )
-        self.accounts = Accounts(store.database, settings, clock)
+        self._know_people(store, clock)
         removal = self._made_removal(store, snapshots, clock)
         self.jobs = self._made_jobs(store, snapshots, removal, clock)
         self.clients = Clients(
@@ -144,6 +148,16 @@ class Engine:
                 jobs=store.jobs, clients=store.clients, backups=store.backups, queue=self._queue, events=self.events
             ),
         )  # fmt: skip
+
+    def _know_people(self, store: Store, clock: Clock) -> None:
+        self.accounts = Accounts(store.database, self.settings, clock)
+        self.users, self.tokens = self.accounts.users, Tokens(store.database, self.settings, clock)
+        self.audit = Audit(file=AuditFile(self.settings.data_dir.resolve() / 'logs'), now=clock)
+
+    @property
+    def door(self) -> Self:
+        """The engine as API and pages see it: each operation asks whether who does it may, and is noted in the audit log."""
+        return cast(Self, Door(self, self.audit))
 
     def _made_search(self, store: Store, snapshots: Snapshots) -> Search:
         index = SearchIndex(snapshots.data_dir / 'index' / 'search.sqlite', folded)

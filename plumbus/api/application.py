@@ -15,12 +15,14 @@ from plumbus.api import (
     jobs,
     login,
     notifications,
+    people,
     pruning,
     restores,
     search,
     system,
     verifications,
 )
+from plumbus.api.access import permitted
 from plumbus.api.answers import Answer
 from plumbus.api.errors import Errors, LastResort
 from plumbus.api.listening import Streams
@@ -31,7 +33,7 @@ from plumbus.engine import Engine
 ASSETS = '/api/docs/assets'
 ROUTERS = (
     clients.router, jobs.router, pruning.router, backups.router, downloads.router, comparing.router, search.router, restores.router,
-    verifications.router, notifications.router, system.router,
+    verifications.router, notifications.router, people.router, system.router,
 )  # fmt: skip
 DESCRIPTION = 'Backups of Linux machines over SSH and rsync. Times are ISO 8601 with offset, sizes are bytes.'
 
@@ -47,8 +49,11 @@ def create_api(engine: Engine, gate: Gate) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         default_response_class=Answer,
+        dependencies=[Depends(permitted)],
     )
-    api.state.engine = engine
+    api.state.engine = engine.door
+    api.state.trusts_machine = gate.trusts_machine
+    api.state.session_days = engine.settings.session_days
     api.state.streams = Streams(engine.events)
     api.state.login_limiter = CapacityLimiter(login.MOST_LOGINS_AT_ONCE)
     errors = Errors(engine.settings.data_dir)

@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse
 from plumbus.api.door import Door, in_thread, limited_body
 from plumbus.api.security import COOKIE, address, cookie, from_loopback
 from plumbus.errors import Conflict, InvalidInput, NotLoggedIn, PlumbusError
-from plumbus.services.accounts import SESSION_LIFETIME
 from plumbus.services.throttle import TooManyTries
 
 router = APIRouter(include_in_schema=False)
@@ -25,7 +24,7 @@ async def log_in(engine: Door, request: Request) -> RedirectResponse:
     form = await _form(request)
     try:
         token = await to_thread.run_sync(
-            engine.accounts.login, form['username'], form['password'], address(request.scope),
+            engine.accounts.login, form['username'], form['password'], address(request.scope), browser(request),
             limiter=request.app.state.login_limiter,
         )  # fmt: skip
     except NotLoggedIn as error:
@@ -37,11 +36,15 @@ async def log_in(engine: Door, request: Request) -> RedirectResponse:
 async def set_up(engine: Door, request: Request) -> RedirectResponse:
     """Take the form of the first start: code, password, next."""
     form = await _form(request)
-    loopback = from_loopback(request.scope)
+    loopback = request.app.state.trusts_machine and from_loopback(request.scope)
 
     def create() -> str:
         return engine.accounts.create_first_user(
-            form['code'], form['password'], loopback=loopback, address=address(request.scope)
+            form['code'],
+            form['password'],
+            loopback=loopback,
+            address=address(request.scope),
+            browser=browser(request),
         )
 
     try:
@@ -53,6 +56,22 @@ async def set_up(engine: Door, request: Request) -> RedirectResponse:
     return _welcome(request, token, form['next'])
 
 
+@router.get('/window')
+async def open_window(engine: Door, request: Request, secret: str = '') -> RedirectResponse:
+    """Let the desktop window in, by the secret that it alone was given."""
+    if not from_loopback(request.scope):
+        return RedirectResponse('/login', 303)
+
+    def enter() -> str:
+        return engine.accounts.enter_window(secret[:200], address(request.scope), browser(request))
+
+    try:
+        token = await in_thread(enter)
+    except NotLoggedIn:
+        return RedirectResponse('/login', 303)
+    return _welcome(request, token, '/')
+
+
 @router.post('/logout')
 async def log_out(engine: Door, request: Request) -> RedirectResponse:
     """End the session."""
@@ -60,6 +79,11 @@ async def log_out(engine: Door, request: Request) -> RedirectResponse:
     answer = RedirectResponse('/login', 303)
     answer.delete_cookie(COOKIE, path='/')
     return answer
+
+
+def browser(request: Request) -> str:
+    """Given a request, return what the program that sent it calls itself."""
+    return request.headers.get('user-agent', '')
 
 
 def local_path(wanted: str) -> str:
@@ -77,7 +101,7 @@ async def _form(request: Request) -> dict[str, str]:
 def _welcome(request: Request, token: str, wanted: str) -> RedirectResponse:
     answer = RedirectResponse(quote(local_path(wanted), safe='/?&=%#'), 303)
     answer.set_cookie(
-        COOKIE, token, max_age=int(SESSION_LIFETIME.total_seconds()), path='/', httponly=True, samesite='lax',
+        COOKIE, token, max_age=int(request.app.state.session_days * 86_400), path='/', httponly=True, samesite='lax',
         secure=request.url.scheme == 'https',
     )  # fmt: skip
     return answer

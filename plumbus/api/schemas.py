@@ -25,6 +25,8 @@ from plumbus.model import (
 from plumbus.model.fields import AbsolutePath, Secret
 from plumbus.services.backups import BackupFields
 from plumbus.services.retaining import PruneFields
+from plumbus.services.tokens import Token, TokenFields
+from plumbus.services.users import User, UserChanges, UserFields
 
 REFERENCE = '#/components/schemas/{model}'
 
@@ -63,6 +65,21 @@ class CreatedTarget(NotificationTarget):
 
     success: bool = True
     notification_id: int
+
+
+class CreatedToken(Token):
+    """The new token. `token` is its text, shown this once."""
+
+    success: bool = True
+    token_id: int
+    token: str
+
+
+class CreatedUser(User):
+    """The user as stored."""
+
+    success: bool = True
+    user_id: int
 
 
 class StartedBackup(BaseModel):
@@ -194,7 +211,7 @@ class StatsView(BaseModel, extra='allow'):
 
 BODIES: tuple[type[BaseModel], ...] = (
     ClientFields, JobFields, RestoreRequest, BrowseRequest, TrustRequest, InstallKeyRequest, BackupFields, SchedulePreviewRequest,
-    PruneFields, NotificationFields, NotificationSettings,
+    PruneFields, NotificationFields, NotificationSettings, TokenFields, UserFields, UserChanges,
 )  # fmt: skip
 # A PUT takes any subset of the fields, and the revision that the change started from.
 SUBSETS = {

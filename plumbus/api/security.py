@@ -14,10 +14,12 @@ from plumbus.api.headers import host_name, is_loopback, with_safe_headers
 from plumbus.api.proxies import FORWARDED
 from plumbus.engine import Engine
 from plumbus.errors import NotLoggedIn, NotPermitted, PlumbusError
+from plumbus.model import Actor, acting
 
 COOKIE = 'plumbus_session'
 LOGIN_PATHS = frozenset({'/login', '/setup', '/logout'})
-OPEN_API = frozenset({'/api/health', '/api/version'})
+WINDOW_PATH = '/window'  # the way in of a desktop window, by a secret that is used once
+OPEN_API = frozenset({'/api/health', '/api/version', WINDOW_PATH})
 # What NiceGUI serves to a page, the login page too; no page may ever stand below these.
 OPEN_PREFIXES = ('/_nicegui/', '/_nicegui_ws/', '/static/')
 READING = frozenset({'GET', 'HEAD', 'OPTIONS'})
@@ -31,41 +33,43 @@ FOREIGN = NotPermitted('The request comes from another web site.', 'Open PLUMBUS
 
 
 class Gate:
-    """Knows who asks: by bearer token, by the cookie of a session, or, in a desktop window, by sitting before it."""
+    """Knows who asks: by bearer token, or by the cookie of a session."""
 
     def __init__(self, engine: Engine, *, native: bool = False) -> None:
         self._engine = engine
-        self._native = native
+        # Before a desktop window sits one user of this machine; others of it must not pass as that one at the first start.
+        self.trusts_machine = not native
         self._limiter = CapacityLimiter(MOST_LOOK_UPS)
 
-    async def user(self, scope: Scope) -> str | None:
-        """Given a request, return the name of the user whose browser sent it, or None."""
-        if self._native:
-            local = from_loopback(scope)
-            return (await self.ask(self._engine.accounts.local_user)).username if local else None
+    async def visitor(self, scope: Scope) -> Actor | None:
+        """Given a request, return the user whose browser sent it, or None."""
         token = cookie(scope)
-        user = await self.ask(self._engine.accounts.session_user, token) if token else None
-        return user.username if user else None
+        if not token:
+            return None
+        found: Actor | None = await self.ask(self._engine.accounts.session_actor, token, address(scope))
+        return found
 
-    async def check(self, scope: Scope) -> str:
+    async def check(self, scope: Scope) -> Actor:
         """Given a request to the API, return who sent it. Raise NotLoggedIn, or NotPermitted for a foreign web site."""
-        scheme, _, token = Headers(scope=scope).get('authorization', '').partition(' ')
+        scheme, _, text = Headers(scope=scope).get('authorization', '').partition(' ')
         if scheme:
-            if scheme.lower() == 'bearer' and await self.ask(
-                self._engine.accounts.token_valid, token.strip()
-            ):
-                return 'api'
-            raise WRONG_TOKEN
-        user = await self.user(scope)
-        if user is None:
+            known: Actor | None = None
+            if scheme.lower() == 'bearer':
+                known = await self.ask(self._engine.tokens.actor, text.strip(), address(scope))
+            if known is None:
+                raise WRONG_TOKEN
+            return known
+        visitor = await self.visitor(scope)
+        if visitor is None:
             raise NO_TOKEN
         if scope['method'] not in READING:
             check_origin(scope)
-        return user
+        return visitor
 
     async def has_users(self) -> bool:
         """Whether anybody can log in yet."""
-        return self._native or await self.ask(self._engine.accounts.has_users)
+        known: bool = await self.ask(self._engine.accounts.has_users)
+        return known
 
     async def ask(self, function: Any, *arguments: Any) -> Any:
         """Given a blocking function, return its result. Slow routes cannot use up the threads of these look-ups."""
@@ -73,7 +77,7 @@ class Gate:
 
 
 class Authenticated:
-    """Lets through to the API who may, and notes the name in `request.state.user`."""
+    """Lets through to the API who is known; from there on all is done on behalf of that one."""
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app = app
@@ -81,12 +85,15 @@ class Authenticated:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Given a request, pass it on. Raise what the layer of errors turns into 401 or 403."""
-        if scope['type'] == 'http':
-            if scope['path'] in LOGIN_PATHS:
-                check_origin(scope)
-            elif scope['path'] not in OPEN_API:
-                scope.setdefault('state', {})['user'] = await self._gate.check(scope)
-        await self._app(scope, receive, send)
+        actor = await self._known(scope) if scope['type'] == 'http' else None
+        with acting(actor):
+            await self._app(scope, receive, send)
+
+    async def _known(self, scope: Scope) -> Actor | None:
+        if scope['path'] in LOGIN_PATHS:
+            check_origin(scope)
+            return await self._gate.visitor(scope)
+        return None if scope['path'] in OPEN_API else await self._gate.check(scope)
 
 
 class Guard:
@@ -114,19 +121,20 @@ class Guard:
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.setdefault('state', {})
-        state['loopback'] = from_loopback(scope)
+        state['loopback'] = self._gate.trusts_machine and from_loopback(scope)
         try:
             answer = await self._instead_of_page(scope, state)
         except PlumbusError as error:
             answer = PlainTextResponse(error.message, 503)
-        await (answer or self._app)(scope, receive, send)
+        with acting(state.get('actor')):
+            await (answer or self._app)(scope, receive, send)
 
     async def _instead_of_page(self, scope: Scope, state: dict[str, Any]) -> ASGIApp | None:
         path = scope['path']
         if path == '/favicon.ico':
             return None
-        state['user'] = await self._gate.user(scope)
-        if state['user']:
+        state['actor'] = await self._gate.visitor(scope)
+        if state['actor']:
             return RedirectResponse('/', 303) if path in LOGIN_PATHS else None
         if not await self._gate.has_users():
             return None if path == '/setup' else RedirectResponse('/setup', 303)
@@ -213,7 +221,7 @@ def _is_for_api(scope: Scope) -> bool:
     path: str = scope['path']
     if path in LOGIN_PATHS:
         return bool(scope['method'] == 'POST')
-    return path in {'/api', '/metrics'} or path.startswith('/api/')
+    return path in {'/api', '/metrics', WINDOW_PATH} or path.startswith('/api/')
 
 
 def _wanted(scope: Scope) -> str:

@@ -8,7 +8,8 @@ from plumbus.commands.command import DONE, Command, say
 from plumbus.commands.ownership import require_own
 from plumbus.config import Settings
 from plumbus.errors import PlumbusError
-from plumbus.services.accounts import ADMIN, Accounts
+from plumbus.services.accounts import Accounts
+from plumbus.services.users import ADMIN
 from plumbus.store.database import Database
 from plumbus.store.disk import make_private_folder, plain_errors
 

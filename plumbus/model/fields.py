@@ -12,6 +12,7 @@ from plumbus.errors import InvalidInput
 
 HOST = re.compile(r'(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.:%-]*[A-Za-z0-9_])?\.?')
 USERNAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.@\\$-]{0,127}')
+LOGIN_NAME = re.compile(r'[a-z0-9][a-z0-9._@-]{0,63}')
 FINGERPRINT = re.compile(r'SHA256:[A-Za-z0-9+/]{43}=?')
 Model = TypeVar('Model', bound=BaseModel)
 
@@ -42,6 +43,12 @@ def _host(text: str) -> str:
 def _username(text: str) -> str:
     if not USERNAME.fullmatch(text):
         raise ValueError('must be a login name of the machine, like pi or root')
+    return text
+
+
+def _login_name(text: str) -> str:
+    if not LOGIN_NAME.fullmatch(text):
+        raise ValueError('must be 1 to 64 small letters, digits, dots, dashes, underscores or @, like ada')
     return text
 
 
@@ -89,6 +96,7 @@ Name = Annotated[
 Host = Annotated[str, StringConstraints(strip_whitespace=True, max_length=253), AfterValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Username = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_username)]
+LoginName = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_login_name)]
 AbsolutePath = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_absolute_path)]
 ExcludePattern = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_exclude)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]

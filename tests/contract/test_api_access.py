@@ -38,6 +38,9 @@ ROUTES = [
     ('GET', '/api/notifications/1'), ('PUT', '/api/notifications/1'), ('DELETE', '/api/notifications/1'),
     ('POST', '/api/notifications/1/test'),
     ('GET', '/api/stats'),
+    ('GET', '/api/tokens'), ('POST', '/api/tokens'), ('DELETE', '/api/tokens/1'),
+    ('GET', '/api/users'), ('POST', '/api/users'), ('GET', '/api/users/1'), ('PUT', '/api/users/1'), ('DELETE', '/api/users/1'),
+    ('GET', '/api/audit'),
 ]  # fmt: skip
 OPEN_ROUTES = [('GET', '/api/version'), ('GET', '/api/health')]
 METHODS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE')

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ from plumbus.backup.retention import Candidate, decide
 from plumbus.errors import ClientError, Conflict, InvalidInput, NotFound
 from plumbus.events import Changed, EventBus, Logged, Progressed
 from plumbus.model import (
+    Actor,
     Backup,
     Client,
     ClientFields,
@@ -23,6 +24,7 @@ from plumbus.model import (
     Progress,
     RemoteFile,
     Retention,
+    Scope,
     Status,
     Trigger,
     Verification,
@@ -396,6 +398,14 @@ class Accounts:
         self.users = True
         self.first_start_code = 'FLEEB-1234'
         self._theme = 'auto'
+        self.actor: Actor | None = Actor(name='admin', kind='user', scope=Scope.ADMIN)
+        self.listeners = list[Callable[[str], object]]()
+
+    def session_actor(self, token: str, address: str = '', *, touch: bool = True) -> Actor | None:
+        return self.actor
+
+    def when_session_ends(self, listener: Callable[[str], object]) -> None:
+        self.listeners.append(listener)
 
     def has_users(self) -> bool:
         return self.users

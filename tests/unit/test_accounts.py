@@ -9,8 +9,11 @@ from argon2 import PasswordHasher
 
 from plumbus.config import Settings
 from plumbus.errors import Conflict, InvalidInput, NotFound, NotLoggedIn
-from plumbus.services import accounts as accounts_module
+from plumbus.model import Role, Scope
+from plumbus.services import sessions as sessions_module
+from plumbus.services import users as users_module
 from plumbus.services.accounts import Accounts
+from plumbus.services.digests import digest
 from plumbus.services.throttle import Throttle, TooManyTries, delay_after
 from plumbus.store.database import Database
 
@@ -41,7 +44,7 @@ def clock() -> Clock:
 @pytest.fixture(autouse=True)
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        accounts_module, 'PasswordHasher', lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+        users_module, 'PasswordHasher', lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     )
 
 
@@ -79,7 +82,7 @@ def test_it_ignores_the_password_of_the_settings_at_later_starts(
     ('username', 'password'), [('admin', 'wrong'), ('admin', ''), ('nobody', PASSWORD), ('local', '')]
 )
 def test_it_refuses_a_wrong_login(accounts: Accounts, username: str, password: str) -> None:
-    accounts.local_user()
+    accounts.enter_window(accounts.make_window_secret())
     with pytest.raises(NotLoggedIn, match='user name or the password'):
         accounts.login(username, password)
 
@@ -142,7 +145,7 @@ def test_a_session_outlives_a_restart_and_ends_with_logout(
 
 
 def test_it_keeps_a_bounded_number_of_sessions(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts_module, 'MOST_SESSIONS', 3)
+    monkeypatch.setattr(sessions_module, 'MOST_SESSIONS', 3)
     tokens = [accounts.login('admin', PASSWORD) for _ in range(5)]
     assert [accounts.session_user(token) is not None for token in tokens] == [False, False, True, True, True]
 
@@ -169,6 +172,68 @@ def test_it_refuses_a_bad_change_of_password(accounts: Accounts, old: str, new: 
         accounts.change_password('admin', old, new)
     assert list(error.value.fields) == [field]
     assert accounts.login('admin', PASSWORD)
+
+
+def test_own_logins_are_listed_and_ended_one_by_one(accounts: Accounts, clock: Clock) -> None:
+    ended = list[str]()
+    accounts.when_session_ends(ended.append)
+    old = accounts.login('admin', PASSWORD, address='10.0.0.9', browser='Lynx' * 100)
+    clock.forward(minutes=1)
+    new = accounts.login('admin', PASSWORD, address='10.0.0.10')
+    listed = accounts.own_sessions('admin', new)
+    assert [(one.address, one.present) for one in listed] == [('10.0.0.10', True), ('10.0.0.9', False)]
+    assert listed[1].browser == ('Lynx' * 100)[:200]
+    accounts.end_session('admin', listed[1].id)
+    assert accounts.session_user(old) is None
+    assert accounts.session_user(new)
+    assert ended == [digest(old)]
+
+
+def test_nobody_ends_the_login_of_another(accounts: Accounts) -> None:
+    accounts.users.create({'username': 'ada', 'password': PASSWORD})
+    token = accounts.login('admin', PASSWORD)
+    [session] = accounts.own_sessions('admin')
+    for user in ('ada', 'nobody'):
+        with pytest.raises(NotFound):
+            accounts.end_session(user, session.id)
+    assert accounts.session_user(token)
+
+
+def test_looking_on_does_not_keep_a_session_alive(accounts: Accounts, clock: Clock) -> None:
+    token = accounts.login('admin', PASSWORD)
+    for _ in range(8):
+        clock.forward(hours=23)
+        assert accounts.session_user(token, touch=False) is not None or clock.now.day > 29
+    assert accounts.session_user(token, touch=False) is None
+
+
+@pytest.mark.parametrize(('setting', 'hours'), [('session_days', 24), ('session_idle_hours', 1)])
+def test_the_settings_say_how_long_a_login_lasts(
+    tmp_path: Path, clock: Clock, setting: str, hours: int
+) -> None:
+    accounts = make(tmp_path, clock, admin_password=PASSWORD, **{setting: 1})
+    accounts.prepare()
+    token = accounts.login('admin', PASSWORD)
+    clock.forward(hours=hours)
+    assert accounts.session_user(token)
+    clock.forward(hours=hours, seconds=1)
+    assert accounts.session_user(token) is None
+
+
+def test_a_failed_login_is_told_in_the_log_without_what_was_typed(
+    accounts: Accounts, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(NotLoggedIn):
+        accounts.login('my secret pass', 'another secret', address='10.0.0.9')
+    assert 'failed to log in (from 10.0.0.9)' in caplog.text
+    assert 'secret' not in caplog.text
+
+
+def test_users_of_before_there_were_roles_have_an_admin_again(tmp_path: Path, clock: Clock) -> None:
+    accounts = make(tmp_path, clock)
+    accounts.users.set_password('admin', PASSWORD, Role.VIEWER)
+    accounts.prepare()
+    assert accounts.users.admins() == 1
 
 
 def test_a_reset_password_needs_no_old_one_and_ends_every_session(accounts: Accounts) -> None:
@@ -224,23 +289,6 @@ def test_guessing_the_code_gets_slower(tmp_path: Path, clock: Clock) -> None:
         accounts.create_first_user(accounts.first_start_code, PASSWORD, loopback=False)
 
 
-@pytest.mark.parametrize(
-    ('bearer', 'valid'),
-    [('a-token', True), ('', False), ('a-toke', False), ('a-token ', False), ('ä', False)],
-)
-def test_it_knows_the_bearer_token(accounts: Accounts, bearer: str, *, valid: bool) -> None:
-    assert accounts.token_valid(bearer) is valid
-
-
-@pytest.mark.parametrize('token', [None, ''])
-def test_without_a_token_in_the_settings_none_is_valid(
-    tmp_path: Path, clock: Clock, token: str | None
-) -> None:
-    accounts = make(tmp_path, clock, api_token=token)
-    assert not accounts.token_valid('')
-    assert not accounts.token_valid('None')
-
-
 def test_it_remembers_the_theme_of_each_user(tmp_path: Path, clock: Clock, accounts: Accounts) -> None:
     assert accounts.theme('admin') == 'auto'
     accounts.set_theme('admin', 'dark')
@@ -252,11 +300,37 @@ def test_it_remembers_the_theme_of_each_user(tmp_path: Path, clock: Clock, accou
         accounts.set_theme('admin', 'pink')  # type: ignore[arg-type]
 
 
-def test_the_user_of_a_desktop_window_is_nobody_to_log_in_as(tmp_path: Path, clock: Clock) -> None:
-    accounts = make(tmp_path, clock)
-    assert accounts.local_user().id == accounts.local_user().id
-    accounts.set_theme('local', 'light')
-    assert not accounts.has_users()
+class TestDesktopWindow:
+    """It gets in by a secret, once and soon."""
+
+    def test_its_user_is_an_admin_to_whom_no_password_leads(self, tmp_path: Path, clock: Clock) -> None:
+        accounts = make(tmp_path, clock)
+        tokens = [accounts.enter_window(accounts.make_window_secret()) for _ in range(2)]
+        actors = [accounts.session_actor(token) for token in tokens]
+        assert [(actor.name, actor.scope) for actor in actors if actor] == [('local', Scope.ADMIN)] * 2
+        accounts.set_theme('local', 'light')
+        assert not accounts.has_users()
+        assert accounts.users.all() == []
+
+    @pytest.mark.parametrize('secret', ['', 'wrong', 'a' * 200])
+    def test_a_wrong_secret_opens_nothing(self, accounts: Accounts, secret: str) -> None:
+        with pytest.raises(NotLoggedIn):
+            accounts.enter_window(secret)
+        accounts.make_window_secret()
+        with pytest.raises(NotLoggedIn):
+            accounts.enter_window(secret)
+
+    def test_a_secret_works_once(self, accounts: Accounts) -> None:
+        secret = accounts.make_window_secret()
+        accounts.enter_window(secret)
+        with pytest.raises(NotLoggedIn):
+            accounts.enter_window(secret)
+
+    def test_an_old_secret_works_no_more(self, accounts: Accounts, clock: Clock) -> None:
+        secret = accounts.make_window_secret()
+        clock.forward(minutes=6)
+        with pytest.raises(NotLoggedIn):
+            accounts.enter_window(secret)
 
 
 def test_the_delay_doubles_up_to_a_minute() -> None:

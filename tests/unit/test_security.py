@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from plumbus import model
 from plumbus.api.login import local_path
 from plumbus.api.security import Gate, Guard, check_origin, from_loopback
 from plumbus.errors import NotPermitted, StoreError
+from plumbus.model import Actor, present_actor
 
 
 class Accounts:
@@ -24,16 +26,11 @@ class Accounts:
     def has_users(self) -> bool:
         return self.users
 
-    def session_user(self, token: str) -> SimpleNamespace | None:
+    def session_actor(self, token: str, address: str) -> Actor | None:
         if self.broken:
             raise StoreError('The disk cannot be read.')
-        return SimpleNamespace(username='admin') if token == 'good' else None
-
-    def local_user(self) -> SimpleNamespace:
-        return SimpleNamespace(username='local')
-
-    def token_valid(self, bearer: str) -> bool:
-        return bearer == 'token'
+        known = Actor(name='admin', kind='user', scope=model.Scope.ADMIN, address=address)
+        return known if token == 'good' else None
 
 
 @pytest.fixture
@@ -59,8 +56,8 @@ def connected(
 
 
 async def _pages(scope: Scope, receive: Receive, send: Send) -> None:
-    state = Request(scope).state
-    shown = f'page for {getattr(state, "user", "-")} loopback={getattr(state, "loopback", "-")}'
+    actor, state = present_actor(), Request(scope).state
+    shown = f'page for {actor.name if actor else None} loopback={getattr(state, "loopback", "-")}'
     await PlainTextResponse(shown)(scope, receive, send)
 
 
@@ -73,7 +70,7 @@ def scope_of(*, client: str = '127.0.0.1', **headers: str) -> Scope:
     return {'type': 'http', 'client': (client, 1), 'headers': raw}
 
 
-@pytest.mark.parametrize('path', ['/api', '/api/', '/api/clients', '/api/nothing', '/metrics'])
+@pytest.mark.parametrize('path', ['/api', '/api/', '/api/clients', '/api/nothing', '/metrics', '/window'])
 async def test_the_paths_of_the_api_go_to_the_api(page: AsyncClient, path: str) -> None:
     for method in ('GET', 'POST', 'DELETE', 'TRACE'):
         assert (await page.request(method, path)).text == f'api {method} {path}'
@@ -188,20 +185,16 @@ async def test_other_web_sites_do_not_reach_the_socket_of_a_page(page: AsyncClie
 
 
 class TestDesktopWindow:
-    """No login, but for whoever sits before this machine only."""
+    """Whoever else works on this machine is a stranger to it."""
 
-    async def test_it_needs_no_login(self, accounts: Accounts) -> None:
+    async def test_it_needs_a_login_too(self, accounts: Accounts) -> None:
+        async with connected(accounts, native=True) as page:
+            assert (await page.get('/')).headers['location'] == '/login?next=/'
+
+    async def test_nobody_sets_the_password_without_the_code(self, accounts: Accounts) -> None:
         accounts.users = False
         async with connected(accounts, native=True) as page:
-            assert (await page.get('/')).text == 'page for local loopback=True'
-
-    async def test_other_machines_stay_out(self, accounts: Accounts) -> None:
-        async with connected(accounts, native=True, client='192.168.1.7') as page:
-            assert (await page.get('/')).status_code == 303
-
-    async def test_a_web_site_that_points_its_name_here_stays_out(self, accounts: Accounts) -> None:
-        async with connected(accounts, native=True, base_url='http://evil.example') as page:
-            assert (await page.get('/')).status_code == 303
+            assert (await page.get('/setup')).text == 'page for None loopback=False'
 
 
 @pytest.mark.parametrize(
