@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar, cast
 
 from nicegui import app, run, ui
 
-from pages.visitors import address_of, token_of, visitors
+from pages.visitors import address_of, present_page, token_of, visitors
 from plumbus.errors import PlumbusError
 
 Params = ParamSpec('Params')
@@ -17,7 +17,7 @@ Result = TypeVar('Result')
 
 async def ask(call: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs) -> Result:
     """Given a blocking call of the engine, make it in a thread, on behalf of whose page this is, and return its result."""
-    page = ui.context.client
+    page = present_page()
     asked = partial(call, *args, **kwargs)
     result = await run.io_bound(visitors().on_behalf, token_of(page), address_of(page), asked)
     if result is None and app.is_stopping:

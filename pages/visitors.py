@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
 from nicegui import Client, app, background_tasks, core, ui
@@ -14,6 +15,7 @@ from plumbus.services.digests import digest
 Result = TypeVar('Result')
 COOKIE = 'plumbus_session'  # set by the API's login
 CHECK_EVERY_S = 30.0  # a command on the server, or time alone, ends a login too
+_PAGE: ContextVar[Client] = ContextVar('page')
 FAREWELL_S = 1.0  # in which a browser goes to the login by itself
 
 
@@ -26,7 +28,10 @@ class Visitors:
 
     def install(self) -> None:
         """Begin to watch; ended logins lose their pages."""
-        app.on_startup(self._begin)
+        if app.is_started:  # in tests the pages come later
+            self._begin()
+        else:
+            app.on_startup(self._begin)
         self._engine.accounts.when_session_ends(self._ended)
 
     def on_behalf(self, token: str, address: str, call: Callable[[], Result]) -> Result:
@@ -81,6 +86,13 @@ def install(engine: Engine) -> None:
 def visitors() -> Visitors:
     """Return the one that all pages share."""
     return cast(Visitors, app.state.visitors)
+
+
+def present_page() -> Client:
+    """Return the page that this task works for. A task that it started knows it too, though it can draw nothing."""
+    if ui.context.slot_stack:
+        _PAGE.set(ui.context.client)
+    return _PAGE.get()
 
 
 def token_of(client: Client) -> str:
