@@ -183,6 +183,7 @@ class Engine:
             retaining=self.retention,
             history=history,
             sweeper=Sweeper(snapshots=removal.snapshots, settle=removal.settle),
+            tidy=store.database.tidy,
             witness=self._children.of('removal'),
         )
 
@@ -249,6 +250,7 @@ class Engine:
             if not self._queue.stop(INTERRUPTED, timeout_s):
                 log.warning('Not all runs ended in time: their processes are ended for good.')
             self.reconciler.leave_nothing()
+            self.system.database.close()
             self._claim.give_up()
             self._stopped = True
 

@@ -59,7 +59,8 @@ def standings(
             if raw.get('verify_status') == 'damaged' and raw.get('backup_path'):
                 standing.damaged.append(number)
 
-    backups.visit(look)
+    for raw in backups.raw():
+        look(raw)
     return {job_id: _copied(standing) for job_id, standing in found.items()}
 
 

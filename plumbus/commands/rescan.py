@@ -57,6 +57,7 @@ def rescan(settings: Settings, options: Namespace) -> int:
     try:
         database = Database(data_dir / 'db')
         result = _rescan(data_dir, database).run(merge=options.merge, enable_jobs=not options.disable_jobs)
+        database.compact()
         has_password = bool(settings.admin_password) or Accounts(database, settings).has_users()
     finally:
         claim.give_up()

@@ -32,7 +32,7 @@ class Due:
         """Return what is planned, each with the time until which nothing was missed."""
         if self.verify_hour is not None:
             yield Planned(VERIFY_SHARE, f'0 {self.verify_hour} * * *', self.jobs.zone)
-        last = self._last_of_each()
+        last = self.backups.newest_of_each('job_id')
         for job in self.jobs.jobs.all():
             if job.enabled and job.schedule:
                 yield Planned(
@@ -67,18 +67,6 @@ class Due:
             action()
         except Exception:
             log.exception('Job %d was due but could not be started.', job_id)
-
-    def _last_of_each(self) -> dict[int, Raw]:
-        last: dict[int, Raw] = {}
-
-        def look(raw: Raw) -> None:
-            if raw['id'] > last.get(raw['job_id'], {'id': 0})['id']:
-                last[raw['job_id']] = {
-                    name: raw.get(name) for name in ('id', 'status', 'trigger', 'created_at', 'end_time')
-                }
-
-        self.backups.visit(look)
-        return last
 
 
 def taken_care_of(job: Job, last: Raw | None) -> datetime | None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from plumbus.backup.prune import Sweeper
@@ -19,11 +20,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True, slots=True)
 class Housekeeping:
-    """Two threads: one decides what goes, the other, which may take hours, removes it from the disk."""
+    """Two threads: one decides what goes and keeps the database short (`tidy`), the other removes files, which may take hours."""
 
     retaining: Retaining
     history: History
     sweeper: Sweeper
+    tidy: Callable[[], None]
     witness: Witness = unnoted
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _due: set[int] = field(default_factory=set)
@@ -72,3 +74,4 @@ class Housekeeping:
             self._looked_at_all = moment
             self.retaining.prune_all(cancellation.check)
             self.history.expire()
+        self.tidy()

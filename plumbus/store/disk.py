@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -53,13 +53,13 @@ def make_private_folder(folder: Path) -> None:
             folder.chmod(0o700)
 
 
-def write_beside(path: Path, data: bytes) -> tuple[Path, os.stat_result]:
-    """Given a file to come, write `data` synced to disk in a file beside it. Return that file and its status."""
+def write_beside(path: Path, pieces: Iterable[bytes]) -> tuple[Path, os.stat_result]:
+    """Given a file to come, write `pieces` synced to disk in a file beside it. Return that file and its status."""
     beside = path.with_name(f'{path.name}.new')
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with open(os.open(beside, flags, 0o600), 'wb') as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
             return beside, os.fstat(file.fileno())

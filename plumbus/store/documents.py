@@ -1,6 +1,6 @@
 """Typed records in a table: created, read, edited, removed, paged. What is handed out is the caller's own copy."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -13,6 +13,7 @@ from tinydb.table import Document
 from plumbus.errors import Conflict, NotFound, StoreError
 from plumbus.model import Page, Record, checked
 from plumbus.store.database import Database
+from plumbus.store.rows import Match, Rows, Watcher, decoded
 
 Model = TypeVar('Model', bound=Record)
 Where = Callable[[Mapping[str, Any]], bool]
@@ -89,14 +90,13 @@ class Documents(Generic[Model]):
     def find(self, item_id: int) -> Model | None:
         """Given an id, return the item, or None."""
         with self._database.lock:
-            document = self._database.table(self._name).get(doc_id=item_id)
-            raw = None if document is None else orjson.dumps(document)
+            raw = self._rows().raw(item_id)
         return None if raw is None else self._hydrated(raw)
 
     def exists(self, item_id: int) -> bool:
         """Given an id, return whether there is such an item."""
         with self._database.lock:
-            return self._database.table(self._name).contains(doc_id=item_id)
+            return self._rows().raw(item_id) is not None
 
     def edit(self, item_id: int, changes: Mapping[str, Any], revision: int | None = None) -> Model:
         """Given a user's changes and the revision they started from, return the item with the next revision.
@@ -129,47 +129,89 @@ class Documents(Generic[Model]):
     def remove_all(self, item_ids: Collection[int]) -> None:
         """Given ids, remove those items that are there, in one write."""
         with self._database.transaction():
-            known = {_document_id(document) for document in self._matching(None)}
-            if there := known.intersection(item_ids):
+            rows = self._rows()
+            if there := [item_id for item_id in item_ids if rows.raw(item_id) is not None]:
                 self._database.table(self._name).remove(doc_ids=there)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context in which nobody else changes anything; what is changed in it is stored as a whole or not at all."""
         return self._database.transaction()
 
-    def all(self) -> list[Model]:
-        """Return every item in the order of ids."""
+    def all(self, match: Match | None = None) -> list[Model]:
+        """Return every item, or those whose columns have what `match` says, in the order of ids."""
+        return [self._hydrated(raw) for raw in self._raws(match)]
+
+    def each(self, match: Match | None = None) -> Iterator[Model]:
+        """As `all`, one after the other: of very many only one at a time is in memory."""
+        return (self._hydrated(raw) for raw in self._raws(match))
+
+    def raw(self, match: Match | None = None) -> Iterator[Mapping[str, Any]]:
+        """As `each`, as they lie in the database: for a look at very many."""
+        return (decoded(raw) for raw in self._raws(match))
+
+    def ids(self, match: Match | None = None) -> list[int]:
+        """Return the ids of all items, or of those whose columns have what `match` says, ascending."""
         with self._database.lock:
-            raws = [orjson.dumps(document) for document in sorted(self._matching(None), key=_document_id)]
-        return [self._hydrated(raw) for raw in raws]
+            return self._rows().ids(match)
+
+    def newest_of_each(
+        self, column: str, values: Iterable[Hashable] | None = None
+    ) -> dict[Any, Mapping[str, Any]]:
+        """Given a column, return for each of its values (or for those given) the newest document as it lies in the database."""
+        with self._database.lock:
+            rows = self._rows()
+            newest = {value: rows.raw(item_id) for value, item_id in rows.newest_of_each(column, values)}
+        return {value: decoded(raw) for value, raw in newest.items() if raw is not None}
+
+    def newest(self, match: Match | None = None) -> Model | None:
+        """Return the item with the highest id of those whose columns have what `match` says; None if there is none."""
+        found = self.ids(match)
+        return self.find(found[-1]) if found else None
 
     def select(
-        self, where: Where | None = None, *, newest_first: bool = True, limit: int = 100, offset: int = 0
+        self,
+        where: Where | None = None,
+        *,
+        match: Match | None = None,
+        newest_first: bool = True,
+        limit: int = 100,
+        offset: int = 0,
     ) -> Page[Model]:
-        """Given a condition on raw documents, return a slice of the items that meet it, and how many do."""
-        with self._database.lock:
-            documents = sorted(self._matching(where), key=_document_id, reverse=newest_first)
-            start = max(offset, 0)
-            raws = [orjson.dumps(document) for document in documents[start : start + max(limit, 0)]]
-        return Page([self._hydrated(raw) for raw in raws], len(documents))
+        """Return a slice of the items whose columns have what `match` says, and how many there are.
 
-    def count(self, where: Where | None = None) -> int:
-        """Given a condition on raw documents, return how many meet it."""
-        with self._database.lock:
-            if where is None:
-                return len(self._database.table(self._name))
-            return sum(1 for _ in self._matching(where))
+        A condition on raw documents (`where`) narrows them further; for that each has to be looked at.
+        """
+        start, most = max(offset, 0), max(limit, 0)
+        if where is None:
+            with self._database.lock:
+                rows = self._rows()
+                found = rows.ids(match)
+                wanted = (found[::-1] if newest_first else found)[start : start + most]
+                raws = [rows.raw(item_id) or b'' for item_id in wanted]
+            return Page([self._hydrated(raw) for raw in raws], len(found))
+        fitting = [raw for raw in self._raws(match) if where(decoded(raw))]
+        page = (fitting[::-1] if newest_first else fitting)[start : start + most]
+        return Page([self._hydrated(raw) for raw in page], len(fitting))
 
-    def visit(self, look: Callable[[Mapping[str, Any]], None]) -> None:
-        """Given a function, show it every raw document; for sums over very many. It must be quick, and change nothing."""
-        with self._database.lock:
-            for document in self._matching(None):
-                look(document)
+    def count(self, where: Where | None = None, match: Match | None = None) -> int:
+        """Return how many items have what `match` says in their columns, and meet a condition on raw documents."""
+        if where is None:
+            with self._database.lock:
+                return self._rows().count(match)
+        return sum(1 for raw in self._raws(match) if where(decoded(raw)))
 
-    def _matching(self, where: Where | None) -> Iterator[Document]:
-        for document in self._database.table(self._name):
-            if where is None or where(document):
-                yield document
+    def watch(self, watcher: Watcher) -> None:
+        """Given who wants to know of all items, tell of those that are there and, from now on, of each change."""
+        self._database.watch(self._name, watcher)
+
+    def _rows(self) -> Rows:
+        return self._database.table(self._name).rows
+
+    def _raws(self, match: Match | None) -> list[bytes]:
+        # The texts are shared and never change, so that only finding them has to be done under the lock.
+        with self._database.lock:
+            rows = self._rows()
+            return [raw for item_id in rows.ids(match) if (raw := rows.raw(item_id)) is not None]
 
     def _changed(self, item: Model, changes: Mapping[str, Any]) -> Model:
         allowed = {name: value for name, value in changes.items() if name not in KEPT_BY_THE_STORE}
@@ -208,7 +250,3 @@ class Documents(Generic[Model]):
                 f'A {self._noun} in db/ does not have the expected form ({wrong}).',
                 'Correct the file by hand while PLUMBUS is stopped, or put back a copy of it.',
             ) from None
-
-
-def _document_id(document: Document) -> int:
-    return int(document.doc_id)

@@ -1,178 +1,234 @@
-"""A TinyDB storage in one JSON file that is replaced whole: old or new state, never half of one."""
+"""The TinyDB storage of one file: its tables in memory, changed at once, and written down by its keeper."""
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol
 
 import orjson
 from tinydb.storages import Storage
 
 from plumbus.errors import StoreError
+from plumbus.store import layout
 from plumbus.store.disk import make_private_folder, plain_errors, sync_folder, write_beside
+from plumbus.store.journal import Journal
+from plumbus.store.layout import Raws, Tables
+from plumbus.store.reading import SCHEMA_TABLE, Reader, Signature, State, signature_of
+from plumbus.store.rows import Column, Rows, Watcher
 
-Tables = dict[str, dict[str, Any]]
 Migration = Callable[[Tables], None]
-SCHEMA_TABLE = '_schema'
-# Without the pass-through orjson would write a datetime as text, and the cache would differ from the file.
-JSON_OPTIONS = (
-    orjson.OPT_INDENT_2
-    | orjson.OPT_APPEND_NEWLINE
-    | orjson.OPT_PASSTHROUGH_DATETIME
-    | orjson.OPT_PASSTHROUGH_DATACLASS
-)
+Columns = Mapping[str, Mapping[str, Column]]
 
 
-class AtomicStorage(Storage):
-    """One file, read once and kept in memory until another process replaces it. Not thread-safe by itself.
+class Keeper(Protocol):
+    """Who writes down what storages of one folder change: at once, or at the end of a transaction."""
 
-    `migrations` lead from schema 1 to `1 + len(migrations)`. While `deferred` is set, written tables are kept
-    in memory until `prepare` and `publish`; else each write goes to disk at once.
+    def settle(self, storage: 'JournalledStorage') -> None: ...
+    def changed(self) -> None: ...
+
+
+class JournalledStorage(Storage):
+    """One file, read once; what another process changes is read from the journal. Not thread-safe by itself.
+
+    `migrations` lead from schema 1 to `1 + len(migrations)`. `columns`: those of tables that are searched by them.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[Migration] = ()) -> None:
-        self.deferred = False
+    def __init__(
+        self,
+        path: Path,
+        journal: Journal,
+        keeper: Keeper,
+        migrations: Sequence[Migration] = (),
+        columns: Columns | None = None,
+        *,
+        spread: bool = True,
+    ) -> None:
         self.writes = 0
-        self._path = path
-        self._name = f'{path.parent.name}/{path.name}'
+        self.state = State(tables={})
+        self.reader = Reader(path=path, journal=journal, schema=1 + len(migrations))
+        self._keeper = keeper
         self._migrations = migrations
-        self._tables: Tables | None = None
-        self._seen: tuple[int, ...] = ()
-        self._pending = False
-        self._prepared: Path | None = None
-        self._old_schema = 0
+        self._columns = columns or {}
+        self._spread = spread
+        self._watchers: dict[str, list[Watcher]] = {}
+        self.loaded = False  # whether the file could be read
+        self._rows: dict[str, Rows] = {}
+        self._before: dict[tuple[str, int], bytes | None] = {}
+        self._old: Raws = {}
 
     @property
-    def schema(self) -> int:
-        """The number of the newest schema this program knows."""
-        return 1 + len(self._migrations)
+    def name(self) -> str:
+        """What the journal calls this file."""
+        return self.reader.path.stem
 
     @property
     def pending(self) -> bool:
-        """Whether something was written that is not on disk yet."""
-        return self._pending
+        """Whether something was changed that is not on disk yet."""
+        return bool(self._before)
 
-    def read(self) -> Tables | None:
-        """Return the live tables, None if there is no file yet. Raise StoreError if it cannot be read."""
-        if not self._pending and (self._tables is None or self._signature() != self._seen):
-            with plain_errors(self._name):
-                self._load()
-        return self._tables
+    @property
+    def needs_file(self) -> bool:
+        """Whether there is no file, or one of an older PLUMBUS, which would not look into the journal."""
+        return self.state.schema < self.reader.schema
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the tables, None if there are none yet. Raise StoreError if they cannot be read."""
+        return {name: rows for name, rows in self.current().items() if rows} or None
 
     def write(self, data: Tables) -> None:
-        """Given all tables, take them over. Raise StoreError, with nothing changed, if they cannot be kept."""
-        self.writes += 1
-        self._tables = data
-        self._pending = True
-        if not self.deferred:
-            try:
-                self.prepare()
-                self.publish()
-            except BaseException:
-                self.forget()
-                raise
+        """Given all tables, take over what is other in them. Raise StoreError, with nothing changed, if it cannot be kept."""
+        known = self.current()
+        changes: dict[str, dict[int, Mapping[str, Any] | None]] = {}
+        for name in {**known, **data}:
+            given: Mapping[str, Any] = data.get(name, {})
+            if given is not known.get(name):
+                changes[name] = {int(key): None for key in self.rows(name) if key not in given}
+                changes[name] |= {int(key): document for key, document in given.items()}
+        self._change(changes)
 
-    def prepare(self) -> None:
-        """Write what is pending beside the file, synced. Raise StoreError if it cannot be."""
-        data = self._serialised()
-        with plain_errors(self._name):
-            make_private_folder(self._path.parent)
-            self._prepared, status = write_beside(self._path, data)
-        self._seen = _signature_of(status)
+    def change(self, table: str, changes: Mapping[int, Mapping[str, Any] | None]) -> None:
+        """Given documents by id (None: it goes), take them in. Raise StoreError, with nothing changed, if that cannot be."""
+        self._change({table: changes})
 
-    def publish(self) -> None:
-        """Put what was prepared in place of the file. Raise StoreError if it cannot be."""
-        if self._prepared is None:
-            return
-        with plain_errors(self._name):
-            if self._old_schema:
-                self._keep_old()
-            os.replace(self._prepared, self._path)
-            self._prepared = None
-            sync_folder(self._path.parent)
-        self._pending = False
+    def rows(self, table: str) -> Rows:
+        """Given a table, return what is in it. Raise StoreError if it cannot be read."""
+        self.current()
+        return self._rows_in(table)
+
+    def watch(self, table: str, watcher: Watcher) -> None:
+        """Given a table and who wants to know of its documents, tell of all that are there and, from now on, of each change."""
+        self._watchers.setdefault(table, []).append(watcher)
+        if table in self._rows:
+            self._rows[table].watch(watcher)
+
+    def changes(self) -> dict[str, dict[int, Any]]:
+        """Return what is pending, for a line of the journal."""
+        told: dict[str, dict[int, Any]] = {}
+        for table, item_id in self._before:
+            raw = self._rows_in(table).raw(item_id)
+            told.setdefault(table, {})[item_id] = None if raw is None else orjson.Fragment(raw)
+        return told
+
+    def keep(self) -> None:
+        """What was pending is on disk."""
+        self.state.told |= self.pending
+        self._before.clear()
 
     def forget(self) -> None:
-        """Drop everything that is not on disk; the next read takes the file again."""
-        if self._prepared is not None:
-            with suppress(OSError):
-                self._prepared.unlink()
-        self._prepared = None
-        self._pending = False
-        self._tables = None
+        """Take back everything that is not on disk."""
+        for (table, item_id), raw in self._before.items():
+            self._rows_in(table).set(item_id, raw)
+        self._before.clear()
 
-    def _signature(self) -> tuple[int, ...]:
-        try:
-            return _signature_of(self._path.stat())
-        except OSError:
-            return ()
+    def copy(self) -> dict[str, dict[int, bytes]]:
+        """Return all tables as they are at this moment."""
+        return {name: rows.copy() for name, rows in self.current().items() if rows}
+
+    def prepare(self, tables: Mapping[str, Mapping[int, bytes]], newest: int) -> tuple[Path, Signature]:
+        """Given tables with all changes up to `newest`, write them beside the file, synced. Return that and its signature.
+
+        Needs no lock. Raise StoreError if it cannot be written.
+        """
+        header = {1: layout.encoded({'version': self.reader.schema, 'change': newest})}
+        pieces = layout.written({SCHEMA_TABLE: header, **tables}, spread=self._spread)
+        with plain_errors(self.reader.name):
+            make_private_folder(self.reader.path.parent)
+            beside, status = write_beside(self.reader.path, pieces)
+        return beside, signature_of(status)
+
+    def publish(self, beside: Path, signature: Signature, newest: int) -> None:
+        """Put what was prepared in place of the file. Raise StoreError if it cannot be."""
+        with plain_errors(self.reader.name):
+            if self.state.schema and self.needs_file:
+                self._keep_old()
+            os.replace(beside, self.reader.path)
+            sync_folder(self.reader.path.parent)
+        self.state.signature, self.state.applied, self.state.schema = signature, newest, self.reader.schema
+        self.state.told = self.state.newest > newest
+
+    def _change(self, changes: Mapping[str, Mapping[int, Mapping[str, Any] | None]]) -> None:
+        raws = [
+            (table, item_id, self._encoded(document))
+            for table, documents in changes.items()
+            for item_id, document in documents.items()
+        ]
+        other = [
+            (table, item_id, raw) for table, item_id, raw in raws if raw != self.rows(table).raw(item_id)
+        ]
+        if not other:
+            return
+        if not self.state.continued:
+            self._keeper.settle(self)
+        for table, item_id, raw in other:
+            rows = self._rows_in(table)
+            self._before.setdefault((table, item_id), rows.raw(item_id))
+            rows.set(item_id, raw)
+        self.writes += 1
+        self._keeper.changed()
+
+    def current(self) -> dict[str, Rows]:
+        """Return the tables as they are on disk, with what is pending. Raise StoreError if they cannot be read."""
+        if not self.loaded or (not self._before and self._replaced()):
+            self._load()
+        elif not self._before and self.reader.journal.signature() != self.state.journal:
+            for news in self.reader.news(self.state):
+                self._take_in(news.items())
+        return self._rows
+
+    def _replaced(self) -> bool:
+        place, size = self.reader.journal.signature()
+        same = place == self.state.journal[0] and size >= self.state.end
+        return not same or self.reader.signature() != self.state.signature
 
     def _load(self) -> None:
-        # Forget first: tables from before must not survive a file that turns out to be damaged.
-        self._tables, self._seen, self._old_schema = None, (), 0
-        try:
-            with self._path.open('rb') as file:
-                data = file.read()
-                seen = _signature_of(os.fstat(file.fileno()))
-        except FileNotFoundError:
-            return
-        self._tables = self._migrated(self._parsed(data))
-        self._seen = seen
+        # What was known must not survive a file that turns out to be damaged.
+        self.loaded, self._rows, self._before, self._old = False, {}, {}, {}
+        state = self.reader.read()
+        tables = state.tables
+        if state.schema and state.schema < self.reader.schema:
+            self._old = tables if state.told else {}
+            tables = self._migrated(tables, state.schema)
+        state.tables, self.state = {}, state
+        state.continued &= not self.needs_file
+        self._take_in(tables.items())
+        for table in self._watchers:
+            self._rows_in(table)
+        self.loaded = True
 
-    def _parsed(self, data: bytes) -> Tables:
-        try:
-            tables = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise self._unreadable(f'is damaged ({error})') from None
-        if not _holds_tables(tables):
-            raise self._unreadable('holds no tables')
-        return cast(Tables, tables)
+    def _take_in(self, tables: Iterable[tuple[str, Mapping[int, bytes | None]]]) -> None:
+        for name, raws in tables:
+            rows = self._rows_in(name)
+            for item_id, raw in raws.items():
+                rows.set(item_id, raw)
 
-    def _migrated(self, tables: Tables) -> Tables:
-        found = tables.pop(SCHEMA_TABLE, {}).get('1', {}).get('version', 1)
-        if not isinstance(found, int) or found < 1:
-            raise self._unreadable('names no schema')
-        if found > self.schema:
-            raise StoreError(
-                f'{self._name} was written by a newer PLUMBUS (schema {found}; this one knows {self.schema}).',
-                'Start the newer PLUMBUS again, or put back the copy of the file made before its first start.',
-            )
-        self._old_schema = found if found < self.schema else 0
+    def _rows_in(self, table: str) -> Rows:
+        if table not in self._rows:
+            self._rows[table] = Rows(self._columns.get(table), self._watchers.get(table, ()))
+        return self._rows[table]
+
+    def _migrated(self, raws: Raws, found: int) -> Raws:
+        tables = layout.in_objects(raws)
         for migrate in self._migrations[found - 1 :]:
             migrate(tables)
-        return tables
-
-    def _unreadable(self, why: str) -> StoreError:
-        return StoreError(
-            f'{self._name} in the data folder {why}.',
-            'Put back a copy of it, or move it away and run "python main.py rescan".',
-        )
+        return layout.in_text(tables)
 
     def _keep_old(self) -> None:
         # The file is about to be written in a newer schema: this copy is the way back to the older PLUMBUS.
-        copy = self._path.with_name(f'{self._path.stem}.schema-{self._old_schema}.json')
+        copy = self.reader.path.with_name(f'{self.reader.path.stem}.schema-{self.state.schema}.json')
         copy.unlink(missing_ok=True)
-        os.link(self._path, copy)
-        self._old_schema = 0
+        if self._old:
+            header = {1: layout.encoded({'version': self.state.schema, 'change': self.state.newest})}
+            pieces = layout.written({SCHEMA_TABLE: header, **self._old}, spread=self._spread)
+            os.replace(write_beside(copy, pieces)[0], copy)
+        else:
+            os.link(self.reader.path, copy)
+        self._old = {}
 
-    def _serialised(self) -> bytes:
-        schema = {SCHEMA_TABLE: {'1': {'version': self.schema}}}
+    def _encoded(self, document: Mapping[str, Any] | None) -> bytes | None:
         try:
-            return orjson.dumps(schema | (self._tables or {}), option=JSON_OPTIONS)
+            return None if document is None else layout.encoded(document)
         except (TypeError, RecursionError) as error:
             raise StoreError(
-                f'A value cannot be stored in {self._name}: {error}.',
+                f'A value cannot be stored in {self.reader.name}: {error}.',
                 'Nothing was changed; please report this.',
             ) from None
-
-
-def _signature_of(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _holds_tables(tables: Any) -> bool:
-    return isinstance(tables, dict) and all(
-        isinstance(table, dict) and all(isinstance(document, dict) for document in table.values())
-        for table in tables.values()
-    )

@@ -110,7 +110,7 @@ def load_key(secret_key: SecretStr | None, path: Path) -> str:
 def _make_key(path: Path) -> None:
     make_private_folder(path.parent)
     # A link, unlike a rename, never replaces the key that another thread or process made at the same moment.
-    beside, _ = write_beside(path.with_name(f'{path.name}.{token_hex(8)}'), Fernet.generate_key() + b'\n')
+    beside, _ = write_beside(path.with_name(f'{path.name}.{token_hex(8)}'), (Fernet.generate_key(), b'\n'))
     try:
         with suppress(FileExistsError):
             os.link(beside, path)

@@ -1,4 +1,4 @@
-"""TinyDB must not notice whether it stands on memory or on our atomic file."""
+"""TinyDB must not notice whether it stands on memory or on our file with its journal."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +13,8 @@ from tinydb.operations import delete, increment
 from tinydb.storages import MemoryStorage, Storage
 from tinydb.table import Document
 
-from plumbus.store.storage import AtomicStorage
+from plumbus.store.files import Files
+from plumbus.store.tables import JournalledTinyDB
 
 TREES: dict[str, Any] = {
     'text': 'Küche\n\t"🔑"',
@@ -23,14 +24,24 @@ TREES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=['memory', 'atomic'])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return MemoryStorage() if request.param == 'memory' else AtomicStorage(tmp_path / 'db' / 'file.json')
+def storage_at(path: Path) -> Storage:
+    return Files(path.parent, {path.stem: ()}).storages[path.stem]
+
+
+@pytest.fixture(params=['memory', 'journalled', 'journalled, with tables that know of it'])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def tinydb(storage: Storage) -> Iterator[TinyDB]:
-    with TinyDB(storage=lambda: storage) as opened:
+def storage(kind: str, tmp_path: Path) -> Storage:
+    return MemoryStorage() if kind == 'memory' else storage_at(tmp_path / 'db' / 'file.json')
+
+
+@pytest.fixture
+def tinydb(kind: str, storage: Storage) -> Iterator[TinyDB]:
+    database = JournalledTinyDB if 'tables' in kind else TinyDB
+    with database(storage=lambda: storage) as opened:
         yield opened
 
 
@@ -103,8 +114,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / 'db' / 'file.json'
 
 
-def opened(path: Path) -> TinyDB:
-    return TinyDB(storage=lambda: AtomicStorage(path))
+def opened(path: Path, kind: type[TinyDB] = JournalledTinyDB) -> TinyDB:
+    path.parent.mkdir(exist_ok=True)
+    return kind(storage=lambda: storage_at(path))
 
 
 def test_it_holds_everything_after_a_restart(path: Path) -> None:
@@ -123,7 +135,8 @@ def test_it_notices_that_somebody_else_replaced_the_file(path: Path) -> None:
 def test_it_notices_that_the_file_was_removed(path: Path) -> None:
     database = opened(path)
     database.table('a').insert({'n': 1})
-    path.unlink()
+    for file in path.parent.iterdir():
+        file.unlink()
     assert database.table('a').all() == []
 
 
@@ -141,13 +154,21 @@ ACTIONS: dict[str, Callable[[TinyDB, int, int], object]] = {
 
 
 @settings(max_examples=40, deadline=None)
-@given(changes=CHANGES.map(lambda changes: [(name, doc_id, n % 1000) for name, doc_id, n in changes]))
-def test_it_ends_as_memory_does_whatever_is_done(changes: list[Change]) -> None:
+@given(
+    kind=st.sampled_from([TinyDB, JournalledTinyDB]),
+    changes=CHANGES.map(lambda changes: [(name, doc_id, n % 1000) for name, doc_id, n in changes]),
+)
+def test_it_ends_as_memory_does_whatever_is_done(kind: type[TinyDB], changes: list[Change]) -> None:
     memory = TinyDB(storage=MemoryStorage)
     with TemporaryDirectory() as folder:
         path = Path(folder) / 'file.json'
-        atomic = opened(path)
+        ours, reader = opened(path, kind), opened(path)
         for name, doc_id, n in changes:
-            for tinydb in (memory, atomic):
+            for tinydb in (memory, ours):
                 ACTIONS[name](tinydb, doc_id, n)
-        assert opened(path).table('a').all() == atomic.table('a').all() == memory.table('a').all()
+            assert by_id(reader) == by_id(memory)
+        assert by_id(opened(path)) == by_id(ours) == by_id(memory)
+
+
+def by_id(tinydb: TinyDB) -> dict[int, dict[str, Any]]:
+    return {document.doc_id: dict(document) for document in tinydb.table('a')}

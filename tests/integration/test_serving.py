@@ -141,7 +141,7 @@ def test_it_stops_in_time_with_streams_and_waits_open(served: Served, slow_backu
     assert 'Traceback' not in served.text
     assert 'exceeded' not in served.text, 'the stream ended by itself'
     stored = json.loads((served.data / 'db' / 'history.json').read_text())
-    assert stored['backups'][str(slow_backup)]['status'] == 'interrupted'
+    assert stored['backups'][str(slow_backup)]['status'] == 'interrupted', 'the files are whole after the end'
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])

@@ -1,6 +1,5 @@
 """Nothing says running that does not run, and nothing runs unknown: here, and on the client, whatever dies or hangs."""
 
-import json
 import os
 import subprocess
 import time
@@ -416,8 +415,8 @@ def test_one_engine_a_data_folder(tmp_path: Path) -> None:
 
 
 def stored(server: Served) -> dict[str, Any]:
-    backups: dict[str, Any] = json.loads((server.data / 'db' / 'history.json').read_text())['backups']
-    return backups
+    backups = Database(server.data / 'db').table('backups')
+    return {str(backup.doc_id): dict(backup) for backup in backups}
 
 
 def members(child: Child) -> list[int]:

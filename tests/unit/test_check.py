@@ -271,6 +271,7 @@ def test_it_tells_a_damaged_database_once(data: Path) -> None:
 
 def test_it_tells_a_record_that_cannot_be_read(data: Path) -> None:
     Documents(Database(data / 'db'), 'clients', Client).add(a_client(0))
+    Database(data / 'db').compact()
     file = data / 'db' / 'config.json'
     file.write_bytes(file.read_bytes().replace(b'"port": 22', b'"port": "x"'))
     assert 'port' in look(data)['database'].message

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +15,6 @@ from tinydb import TinyDB
 from tinydb.table import Document
 
 from plumbus.errors import StoreError
-from plumbus.store import storage as storage_module
 from plumbus.store.database import MIGRATIONS, Database
 from plumbus.store.disk import ProcessLock
 
@@ -83,6 +81,10 @@ def on_disk(folder: Path, file: str = 'config.json') -> Any:
     return orjson.loads((folder / file).read_bytes())
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def together(work: Callable[[int], None], threads: int) -> None:
     """Run `work(0…threads-1)` at the same time and raise the first error of any of them."""
     errors: list[BaseException] = []
@@ -121,6 +123,7 @@ def test_it_keeps_history_apart_from_configuration(folder: Path, database: Datab
     put(database, 'clients', 1, name='pi')
     put(database, 'backups', 1, job_id=1)
     put(database, 'restores', 1, backup_id=1)
+    database.compact()
     assert {'clients'} == set(on_disk(folder)) - {'_schema'}
     assert {'backups', 'restores'} == set(on_disk(folder, 'history.json')) - {'_schema'}
 
@@ -139,38 +142,44 @@ def test_it_lets_nobody_else_read_its_files(folder: Path, database: Database) ->
 
 def test_it_writes_json_that_people_and_plain_tinydb_can_read(folder: Path, database: Database) -> None:
     put(database, 'clients', 1, name='Küche')
+    put(database, 'backups', 7, job_id=1)
+    put(database, 'backups', 8, job_id=2)
+    database.compact()
     assert '\n      "name": "Küche"' in (folder / 'config.json').read_text()
     with TinyDB(folder / 'config.json', access_mode='r') as plain:
         assert plain.table('clients').all() == [{'name': 'Küche'}]
+    assert b'\n"7": {"job_id":1},\n"8": {"job_id":2}\n' in (folder / 'history.json').read_bytes()
+    with TinyDB(folder / 'history.json', access_mode='r') as plain:
+        assert plain.table('backups').get(doc_id=8) == {'job_id': 2}
 
 
 def test_it_leaves_no_other_file_behind(folder: Path, database: Database) -> None:
     for number in range(3):
         put(database, 'clients', 1, number=number)
         database.check_writable()
-    assert sorted(path.name for path in folder.iterdir()) == ['.lock', 'config.json']
+        database.compact()
+    assert names(folder) == ['.compacting', '.lock', 'config.json', 'journal.jsonl']
 
 
 # Transactions
 
 
-def test_it_writes_each_file_once_for_a_transaction(
-    folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replaced: list[str] = []
-    real = os.replace
-
-    def replace(source: Path, target: Path) -> None:
-        replaced.append(target.name)
-        real(source, target)
-
-    monkeypatch.setattr(storage_module.os, 'replace', replace)
+def test_it_writes_one_line_for_a_transaction(folder: Path, database: Database) -> None:
+    put(database, 'clients', 1, name='old')
+    before = (folder / 'journal.jsonl').read_bytes()
+    put(database, 'backups', 1, job_id=1)
+    files = {name: (folder / name).read_bytes() for name in ('config.json', 'history.json')}
     with database.transaction():
         for number in range(1, 6):
             put(database, 'clients', number, name='pi')
             put(database, 'backups', number, job_id=1)
-        assert replaced == []
-    assert sorted(replaced) == ['config.json', 'history.json']
+        assert (folder / 'journal.jsonl').read_bytes().count(b'\n') == 3
+    lines = (folder / 'journal.jsonl').read_bytes().splitlines()
+    told = orjson.loads(lines[-1])['change']
+    assert (before.count(b'\n'), len(lines)) == (2, 4)
+    assert told['config']['clients'] == {str(number): {'name': 'pi'} for number in range(1, 6)}
+    assert list(told['history']['backups']) == ['2', '3', '4', '5']
+    assert {name: (folder / name).read_bytes() for name in files} == files
 
 
 def test_it_undoes_everything_when_the_block_raises(folder: Path, database: Database) -> None:
@@ -184,7 +193,8 @@ def test_it_undoes_everything_when_the_block_raises(folder: Path, database: Data
         )
     assert database.table('clients').all() == [{'name': 'old', 'tags': ['a']}]
     assert database.table('backups').all() == []
-    assert not (folder / 'history.json').exists()
+    assert Database(folder).table('clients').all() == [{'name': 'old', 'tags': ['a']}]
+    assert Database(folder).table('backups').all() == []
 
 
 def test_it_keeps_nothing_when_an_inner_part_failed_after_changing_something(database: Database) -> None:
@@ -211,11 +221,11 @@ def test_it_forgives_an_inner_part_that_failed_before_changing_anything(database
 
 def test_it_is_not_harmed_by_a_value_that_json_cannot_hold(folder: Path, database: Database) -> None:
     put(database, 'clients', 1, name='good')
-    before = (folder / 'config.json').read_bytes()
+    before = (folder / 'journal.jsonl').read_bytes()
     for bad in (object(), {1, 2}, '\udcff'):
         with pytest.raises(StoreError, match='cannot be stored'):
             put(database, 'clients', 2, value=bad)
-    assert (folder / 'config.json').read_bytes() == before
+    assert (folder / 'journal.jsonl').read_bytes() == before
     assert database.table('clients').all() == [{'name': 'good'}]
     put(database, 'clients', 2, name='next')
     assert len(Database(folder).table('clients')) == 2
@@ -229,7 +239,7 @@ def test_it_writes_neither_file_when_one_cannot_be_written(folder: Path, databas
 
     with pytest.raises(StoreError, match='cannot be stored'):
         change_both()
-    assert [path.name for path in folder.iterdir()] == ['.lock']
+    assert Database(folder).table('clients').all() == []
 
 
 # Ids
@@ -335,25 +345,6 @@ def test_it_says_so_when_another_process_keeps_it_busy(tmp_path: Path) -> None:
     second.release()
 
 
-def test_it_keeps_every_acknowledged_write_when_it_is_killed(folder: Path) -> None:
-    acknowledged = 0
-    for stop_after in (1, 3, 7, 12, 20):
-        with counting_child(folder, 100_000) as child:
-            assert child.stdout is not None
-            for _ in range(stop_after):
-                acknowledged = int(child.stdout.readline())
-            child.send_signal(signal.SIGKILL)
-            acknowledged = max(acknowledged, *map(int, child.stdout.read().split()), 0)
-        survivor = Database(folder)
-        kept = {document['id'] for document in survivor.table('backups')}
-        assert kept >= set(range(1, acknowledged + 1))
-        assert kept == set(range(1, len(kept) + 1))
-        counter = survivor.table('settings').get(doc_id=1)
-        assert counter is not None
-        assert counter['value'] >= acknowledged
-    put(survivor, 'clients', 1, name='still writable')
-
-
 # Troubles of the disk
 
 
@@ -390,9 +381,21 @@ def test_it_names_the_remedy_where_it_may_not_write_and_can_still_read(read_only
     assert database.table('clients').all() == [{'name': 'kept'}]
 
 
-@pytest.mark.parametrize('failing', ['fsync', 'replace'])
+@pytest.mark.parametrize(
+    ('failing', 'change'),
+    [
+        ('fsync', lambda database: put(database, 'clients', 1, name='new')),
+        ('write', lambda database: put(database, 'clients', 1, name='new')),
+        ('fsync', Database.compact),
+        ('replace', Database.compact),
+    ],
+)
 def test_it_keeps_the_old_state_when_the_system_fails_while_writing(
-    folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch, failing: str
+    folder: Path,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
+    change: Callable[[Database], None],
 ) -> None:
     put(database, 'clients', 1, name='old')
 
@@ -402,9 +405,9 @@ def test_it_keeps_the_old_state_when_the_system_fails_while_writing(
     with monkeypatch.context() as patched:
         patched.setattr(os, failing, fail)
         with pytest.raises(StoreError, match='Input/output error'):
-            put(database, 'clients', 1, name='new')
-    assert database.table('clients').all() == [{'name': 'old'}]
-    assert sorted(path.name for path in folder.iterdir()) == ['.lock', 'config.json']
+            change(database)
+    assert database.table('clients').all() == Database(folder).table('clients').all() == [{'name': 'old'}]
+    assert {'.compacting', *names(folder)} == {'.compacting', '.lock', 'config.json', 'journal.jsonl'}
     put(database, 'clients', 1, name='newer')
     assert Database(folder).table('clients').all() == [{'name': 'newer'}]
 
@@ -447,8 +450,10 @@ def test_it_does_not_overwrite_a_file_that_was_damaged_while_it_ran(folder: Path
         with pytest.raises(StoreError, match='damaged'):
             put(database, 'clients', 2, name='nas')
     assert (folder / 'config.json').read_bytes() == b'{"clients": {"1"'
-    (folder / 'config.json').write_bytes(b'{"clients": {"1": {"name": "put back"}}}')
-    assert database.table('clients').all() == [{'name': 'put back'}]
+    (folder / 'config.json').write_bytes(b'{"clients": {"2": {"name": "put back"}}}')
+    assert database.table('clients').all() == [{'name': 'pi'}, {'name': 'put back'}], (
+        'the journal goes on from it'
+    )
 
 
 # Schemas
@@ -458,14 +463,14 @@ def test_it_notes_the_schema_in_each_file(folder: Path, database: Database) -> N
     put(database, 'clients', 1, name='pi')
     put(database, 'backups', 1, job_id=1)
     for file in ('config', 'history'):
-        assert on_disk(folder, f'{file}.json')['_schema'] == {'1': {'version': 1 + len(MIGRATIONS[file])}}
+        assert on_disk(folder, f'{file}.json')['_schema']['1']['version'] == 1 + len(MIGRATIONS[file])
 
 
 def test_it_refuses_a_newer_schema_and_does_not_touch_the_file(folder: Path) -> None:
     folder.mkdir()
     content = b'{"_schema": {"1": {"version": 99}}, "clients": {}}'
     (folder / 'config.json').write_bytes(content)
-    with pytest.raises(StoreError, match=r'newer PLUMBUS \(schema 99; this one knows 1\)') as caught:
+    with pytest.raises(StoreError, match=r'newer PLUMBUS \(schema 99; this one knows 2\)') as caught:
         put(Database(folder), 'clients', 1, name='pi')
     assert 'newer PLUMBUS' in caught.value.remedy
     assert (folder / 'config.json').read_bytes() == content
@@ -481,19 +486,67 @@ def give_ports(tables: dict[str, dict[str, Any]]) -> None:
         client['port'] = 22 if client['host'] else 0
 
 
-def test_it_migrates_step_by_step_and_keeps_a_copy_of_the_old_file(folder: Path, database: Database) -> None:
-    put(database, 'clients', 1, address='pi.local')
-    old = (folder / 'config.json').read_bytes()
+@pytest.mark.parametrize('compacted', [True, False], ids=['in the file', 'in the journal'])
+def test_it_migrates_step_by_step_and_keeps_a_copy_of_the_old_state(folder: Path, *, compacted: bool) -> None:
+    older = Database(folder, {})
+    put(older, 'clients', 1, address='pi.local')
+    if compacted:
+        older.compact()
     newer = Database(folder, {'config': [rename_address_to_host, give_ports]})
     assert newer.table('clients').all() == [{'host': 'pi.local', 'port': 22}]
     put(newer, 'clients', 2, host='nas', port=22)
-    assert on_disk(folder)['_schema'] == {'1': {'version': 3}}
-    assert (folder / 'config.schema-1.json').read_bytes() == old
+    assert on_disk(folder)['_schema']['1']['version'] == 3
+    assert on_disk(folder, 'config.schema-1.json')['clients'] == {'1': {'address': 'pi.local'}}
     again = Database(folder, {'config': [rename_address_to_host, give_ports]})
     assert again.table('clients').get(doc_id=1) == {'host': 'pi.local', 'port': 22}
+    with pytest.raises(StoreError, match='newer PLUMBUS'):
+        older.table('clients').all()
+    (folder / 'config.schema-1.json').replace(folder / 'config.json')
+    (folder / 'journal.jsonl').unlink()
+    assert Database(folder, {}).table('clients').all() == [{'address': 'pi.local'}], 'the way back'
 
 
 def test_it_runs_only_the_migrations_that_a_file_lacks(folder: Path) -> None:
     put(Database(folder, {'config': [lambda tables: None]}), 'clients', 1, host='pi.local')
     newer = Database(folder, {'config': [rename_address_to_host, give_ports]})
     assert newer.table('clients').all() == [{'host': 'pi.local', 'port': 22}]
+
+
+OF_SCHEMA_1 = b"""{
+  "_schema": {
+    "1": {
+      "version": 1
+    }
+  },
+  "%s": {
+    "3": {
+      "id": 3,
+      "name": "K\xc3\xbcche"
+    }
+  },
+  "_sequence": {
+    "1": {
+      "%s": 5
+    }
+  }
+}
+"""
+
+
+def test_it_takes_over_what_a_plumbus_without_a_journal_left(folder: Path) -> None:
+    folder.mkdir()
+    tables = {'config': b'clients', 'history': b'backups'}
+    old = {f'{file}.json': OF_SCHEMA_1 % (table, table) for file, table in tables.items()}
+    for name, content in old.items():
+        (folder / name).write_bytes(content)
+    database = Database(folder)
+    for table in ('clients', 'backups'):
+        assert database.table(table).all() == [{'id': 3, 'name': 'Küche'}]
+    assert names(folder) == ['config.json', 'history.json'], 'reading changes nothing'
+    with database.transaction():
+        assert database.next_id('backups') == 6
+    put(database, 'clients', 4, name='nas')
+    for file in tables:
+        assert on_disk(folder, f'{file}.json')['_schema']['1']['version'] == 2, 'an older one refuses it'
+        assert (folder / f'{file}.schema-1.json').read_bytes() == old[f'{file}.json']
+    assert Database(folder).table('backups').get(doc_id=3) == {'id': 3, 'name': 'Küche'}

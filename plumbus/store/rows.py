@@ -1,0 +1,166 @@
+"""The documents of one table in memory: as JSON text, which takes a third of the room of objects, and found by columns."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Protocol
+
+import orjson
+
+Column = Callable[[Mapping[str, Any]], Hashable]
+# What columns must have: a value, one of a frozenset, or a text Containing another.
+Match = Mapping[str, Hashable]
+
+
+@dataclass(frozen=True, slots=True)
+class Containing:
+    """A part of the text in a column."""
+
+    text: str
+
+
+class Watcher(Protocol):
+    """Told of every document that comes and goes, so that it can keep figures. A changed one goes, then comes."""
+
+    def reset(self) -> None: ...
+    def added(self, item_id: int, document: Mapping[str, Any]) -> None: ...
+    def removed(self, item_id: int, document: Mapping[str, Any]) -> None: ...
+
+
+class Rows(Mapping[str, dict[str, Any]]):
+    """What TinyDB reads as a table: ids as text, each document a fresh copy. Not thread-safe by itself.
+
+    For each of `columns` (a name, and what a document has there) the ids of every value are at hand.
+    """
+
+    def __init__(self, columns: Mapping[str, Column] | None = None, watchers: Iterable[Watcher] = ()) -> None:
+        self._raws: dict[int, bytes] = {}
+        self._ids: list[int] = []
+        self._columns = columns or {}
+        self._places: dict[str, dict[Hashable, list[int]]] = {name: {} for name in self._columns}
+        self._watchers = list(watchers)
+        for watcher in self._watchers:
+            watcher.reset()
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        return decoded(self._raws[int(key)])
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key.isdecimal() and int(key) in self._raws
+
+    def watch(self, watcher: Watcher) -> None:
+        """Given a watcher, tell it of all that is there and of all changes from now on."""
+        watcher.reset()
+        self._watchers.append(watcher)
+        for item_id in self._ids:
+            watcher.added(item_id, decoded(self._raws[item_id]))
+
+    def raw(self, item_id: int) -> bytes | None:
+        """Given an id, return the JSON text of its document; None if there is none."""
+        return self._raws.get(item_id)
+
+    def set(self, item_id: int, raw: bytes | None) -> None:
+        """Given an id and the JSON text of a document, put it in place of what stood there; None takes it away."""
+        if raw is None:
+            self._drop(item_id)
+        else:
+            self._put(item_id, raw)
+
+    def ids(self, match: Match | None = None) -> list[int]:
+        """Given what columns must have, return the ids of the documents where they do, ascending."""
+        lists = [self._of(name, wanted) for name, wanted in (match or {}).items()]
+        if not lists:
+            return list(self._ids)
+        first, *others = sorted(lists, key=len)
+        return sorted(set(first).intersection(*others)) if others else list(first)
+
+    def count(self, match: Match | None = None) -> int:
+        """Given what columns must have, return how many documents do."""
+        if not match:
+            return len(self._ids)
+        lists = [self._of(name, wanted) for name, wanted in match.items()]
+        return len(lists[0]) if len(lists) == 1 else len(set(lists[0]).intersection(*lists[1:]))
+
+    def newest_of_each(
+        self, column: str, values: Iterable[Hashable] | None = None
+    ) -> Iterator[tuple[Hashable, int]]:
+        """Given a column, yield each of its values (or of those given) with the highest id that has it."""
+        places = self._places[column]
+        for value in places if values is None else values:
+            if value in places:
+                yield value, places[value][-1]
+
+    def copy(self) -> dict[int, bytes]:
+        """Return what is there at this moment, in the order of ids; the texts are shared."""
+        return {item_id: self._raws[item_id] for item_id in self._ids}
+
+    def _put(self, item_id: int, raw: bytes) -> None:
+        old, self._raws[item_id] = self._raws.get(item_id), raw
+        before = self._seen(item_id, old)
+        if old is None:
+            _insert(self._ids, item_id)
+        if self._columns or self._watchers:
+            document = decoded(raw)
+            self._place(item_id, before, {name: column(document) for name, column in self._columns.items()})
+            for watcher in self._watchers:
+                watcher.added(item_id, document)
+
+    def _drop(self, item_id: int) -> None:
+        old = self._raws.pop(item_id, None)
+        if old is not None:
+            _remove(self._ids, item_id)
+            self._place(item_id, self._seen(item_id, old), {})
+
+    def _of(self, name: str, wanted: Hashable) -> list[int]:
+        places = self._places[name]
+        values: Iterable[Hashable] = ()
+        if isinstance(wanted, Containing):
+            values = [value for value in places if isinstance(value, str) and wanted.text in value]
+        elif isinstance(wanted, frozenset):
+            values = wanted
+        else:
+            return places.get(wanted, [])
+        return sorted(chain.from_iterable(places.get(value, ()) for value in values))
+
+    def _seen(self, item_id: int, old: bytes | None) -> dict[str, Hashable]:
+        if old is None or not (self._columns or self._watchers):
+            return {}
+        document = decoded(old)
+        for watcher in self._watchers:
+            watcher.removed(item_id, document)
+        return {name: column(document) for name, column in self._columns.items()}
+
+    def _place(self, item_id: int, before: Mapping[str, Hashable], after: Mapping[str, Hashable]) -> None:
+        for name, places in self._places.items():
+            if name in before and name in after and before[name] == after[name]:
+                continue
+            if name in before:
+                _remove(places[before[name]], item_id)
+                if not places[before[name]]:
+                    del places[before[name]]
+            if name in after:
+                _insert(places.setdefault(after[name], []), item_id)
+
+
+def decoded(raw: bytes) -> dict[str, Any]:
+    """Given the JSON text of a document, return it as a fresh object."""
+    document: dict[str, Any] = orjson.loads(raw)
+    return document
+
+
+def _insert(ids: list[int], item_id: int) -> None:
+    if not ids or item_id > ids[-1]:
+        ids.append(item_id)
+    else:
+        insort(ids, item_id)
+
+
+def _remove(ids: list[int], item_id: int) -> None:
+    del ids[bisect_left(ids, item_id)]
