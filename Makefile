@@ -44,8 +44,10 @@ lock: ## Take up newer dependencies: write both lock files anew
 	@scripts/setup.sh test
 	@scripts/lock.sh
 
-docs: setup ## Write the table of causes in docs/troubleshooting.md anew
+docs: ## Write the table of causes anew and build the documentation into docs/site/
+	@scripts/setup.sh test
 	@$(PYTHON_HERE) -m scripts.troubleshooting
+	@$(PYTHON_HERE) -m sphinx -W --keep-going -q -b dirhtml docs docs/site
 
 image: ## Build the container image plumbus:local with docker, podman or buildah
 	@scripts/image.sh

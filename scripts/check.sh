@@ -19,5 +19,6 @@ check lint .venv/bin/python -m ruff check .
 check format .venv/bin/python -m ruff format --check .
 check types .venv/bin/python -m mypy
 check architecture .venv/bin/python -m pytest -q tests/unit/test_architecture.py
+check docs .venv/bin/python -m sphinx -W --keep-going -q -b dirhtml docs docs/site
 check image .venv/bin/hadolint Dockerfile
 exit $failed
