@@ -15,6 +15,7 @@ from plumbus.backup.restore import RestoreRunner
 from plumbus.backup.runner import BackupRunner
 from plumbus.backup.snapshots import Snapshots
 from plumbus.backup.targets import Targets
+from plumbus.backup.undonotes import UndoNotes
 from plumbus.backup.verification import VerifyRunner
 from plumbus.config import Settings
 from plumbus.events import EventBus
@@ -133,7 +134,8 @@ class Engine:
         )  # fmt: skip
         self._restore_runner = RestoreRunner(
             clients=store.clients, backups=store.backups, targets=targets, snapshots=snapshots, options=options,
-            base=self.settings.restore_base, execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
+            undo_notes=UndoNotes(snapshots.data_dir / 'undo'), base=self.settings.restore_base,
+            execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
         )  # fmt: skip
         self._verify_runner = VerifyRunner(
             backups=store.backups, snapshots=snapshots, store=self._store_guard,
@@ -178,6 +180,7 @@ class Engine:
         history = History(
             records={'backup': store.backups, 'restore': store.restores}, logs=store.logs, events=self.events,
             days=self.settings.history_days, count=self.settings.history_count, now=clock,
+            forget={'restore': UndoNotes(removal.snapshots.data_dir / 'undo').delete},
         )  # fmt: skip
         return Housekeeping(
             retaining=self.retention,

@@ -124,6 +124,16 @@ TABLE = [
         'Choose another one below PLUMBUS_RESTORE_BASE.',
     ),
     Failure(
+        'safety_copy',
+        'What is to be overwritten could not be copied away first: {reason} Nothing was restored.',
+        'Mend that, or restore without a safety copy.',
+    ),
+    Failure(
+        'undo_lost',
+        'What is known for this undo is no longer there.',
+        'What was overwritten may still lie in the safety copy on the client; copy it back by hand.',
+    ),
+    Failure(
         'lost',
         'How this run ended could not be stored.',
         'Look into its log and into logs/plumbus.log, mend what is wrong with the data folder, and run it again.',

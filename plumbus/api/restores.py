@@ -47,6 +47,20 @@ def cancel_restore(engine: Door, restore_id: int) -> Answer:
     return Answer(flat(engine.restores.cancel(restore_id), success=True))
 
 
+@router.post(
+    '/restores/{restore_id}/undo',
+    status_code=202,
+    response_model=StartedRestore,
+    responses=problems(404, 409, 422),
+)
+async def undo_restore(
+    engine: Door, streams: Live, request: Request, *, restore_id: int, seconds: WaitSeconds = 0
+) -> Answer:
+    """Bring back what was before a restore with a safety copy; that is a restore too. `wait` as for a restore."""
+    restore = await in_thread(engine.restores.undo, restore_id)
+    return await _answer(engine, streams, request, restore, seconds)
+
+
 @router.get('/restores/{restore_id}/log', response_class=StreamingResponse, responses=problems(404))
 def get_log(engine: Door, restore_id: int) -> StreamingResponse:
     """Return what rsync and PLUMBUS said, as text."""

@@ -123,10 +123,7 @@ class Plan:
 
     def planned(self, item: Item) -> Planned:
         """Given an item, return the change that it tells of."""
-        name = b'' if item.path in {b'.', b'./'} else b'/' + item.path
-        return Planned(
-            self.into + name or b'/', action_of(item), item.kind, item.size, item.mtime, what_differs(item)
-        )
+        return planned_change(item, self.into)
 
     def __iter__(self) -> Iterator[Planned]:
         self._file.seek(0)
@@ -150,6 +147,12 @@ class Plan:
         """Given what lies there, yield every change."""
         for planned in self:
             yield Change(planned, found.get(planned.path))
+
+
+def planned_change(item: Item, into: bytes) -> Planned:
+    """Given an item and the folder in which its name begins (without a slash at its end), return the change it tells of."""
+    name = b'' if item.path in {b'.', b'./'} else b'/' + item.path
+    return Planned(into + name or b'/', action_of(item), item.kind, item.size, item.mtime, what_differs(item))
 
 
 def action_of(item: Item) -> Action:

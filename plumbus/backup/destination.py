@@ -32,6 +32,14 @@ class Order:
     relative: bool
     delete: bool
 
+    @property
+    def above(self) -> list[bytes]:
+        """The folders above what is put back to where it came from, the outermost first; these stay as they are if there."""
+        if not self.relative or self.target != b'/':
+            return []
+        found = {parent for path in self.paths for parent in _parents(path)}
+        return sorted(found)
+
 
 class Destination(Protocol):
     """What a restore needs of the place that it goes to."""
@@ -41,6 +49,7 @@ class Destination(Protocol):
     @property
     def env(self) -> Mapping[str, str]: ...
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
+    def folders_arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
     def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None: ...
     def rooms(self, folders: Sequence[bytes]) -> list[Room | None]: ...
     def prepare(self, target: bytes, *, make: bool) -> None: ...
@@ -72,6 +81,11 @@ class OnClient:
             delete=order.delete,
             dry_run=dry_run,
         )
+
+    def folders_arguments(self, order: Order, *, dry_run: bool) -> list[bytes]:
+        """Return the run that restores folders alone, those fed to its stdin."""
+        shell, alias = self.connection.rsync_shell, self.connection.alias
+        return rsync.push_folders_arguments(self.options, shell, alias, order.tree, dry_run=dry_run)
 
     def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None:
         """Given absolute paths, return what lies there; None if nobody could look."""
@@ -119,6 +133,10 @@ class OnServer:
             delete=order.delete, dry_run=dry_run,
         )  # fmt: skip
 
+    def folders_arguments(self, order: Order, *, dry_run: bool) -> list[bytes]:  # noqa: ARG002 -- as its sister
+        """Nothing: the folders above what is restored lie in the target and come along."""
+        return []
+
     def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None:
         """Given absolute paths, return what lies there."""
         return {path: found for path in paths if (found := _found(path))}
@@ -136,6 +154,11 @@ class OnServer:
             unfit = error.errno in {errno.ELOOP, errno.ENOTDIR, errno.EEXIST}
             reason = 'a link or a file is on the way' if unfit else error.strerror
             raise failed('restore_base', folder=os.fsdecode(target), reason=reason) from error
+
+
+def _parents(path: bytes) -> list[bytes]:
+    parts = path.strip(b'/').split(b'/')[:-1]
+    return [b'/' + b'/'.join(parts[: count + 1]) for count in range(len(parts))]
 
 
 def _walk(base: Path, parts: Sequence[bytes], *, make: bool) -> None:

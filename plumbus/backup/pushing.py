@@ -1,8 +1,9 @@
 """Brings chosen paths of a snapshot to where they go: first planned by a dry run of rsync, then done."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from plumbus.backup.changes import Change, Plan, Summary
 from plumbus.backup.destination import Destination, Order
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.explore import tree_path
-from plumbus.backup.listing import OutputReader
+from plumbus.backup.listing import OutputReader, nul_separated
 from plumbus.backup.reporting import Reporter, show_errors
+from plumbus.backup.safety import Safety
 from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.space import Space
 from plumbus.cancellation import Cancellation
 from plumbus.errors import NotFound
+from plumbus.failures import failed
 from plumbus.model import Restore, Status
 from plumbus.transfer import process
 from plumbus.transfer.items import Item, TransferProgress
@@ -23,12 +26,15 @@ from plumbus.transfer.lookup import Found
 from plumbus.transfer.outcome import Explanation
 
 MAX_CHANGES = 5_000
+Take = Callable[[Item], None]
+Show = Callable[[TransferProgress | None, list[Item]], None]
 NOT_LOOKED_UP = 'What lies where the files go could not be looked at, so nobody knows what is overwritten.'
 
 
 @dataclass(kw_only=True, slots=True)
 class Push:
-    """One restore at work. `target` is an absolute folder there; a plan is kept in `work_folder` while it is needed."""
+    """One restore at work. `target` is an absolute folder there; a plan is kept in `work_folder` while it is needed.
+    `safety` keeps what lies there first."""
 
     restore: Restore
     snapshot: Snapshot
@@ -37,7 +43,9 @@ class Push:
     reporter: Reporter
     cancellation: Cancellation
     work_folder: Path
+    safety: Safety | None = None
     notes: list[str] = field(default_factory=list)
+    _lost: list[bytes] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
         """Return the fields of the ended record. Raise TransferFailed with the cause, or Cancelled."""
@@ -47,13 +55,20 @@ class Push:
         with Plan(order.target, self.work_folder) as plan:
             self.reporter.phase('checking')
             told = self._rsync(order, plan.take, self._show_scan, dry_run=True)
-            found = self.destination.look_up(plan.in_the_way())
+            found = self.destination.look_up(chain(plan.in_the_way(), order.above))
+            if found is None and self.safety:
+                raise failed('safety_copy', reason=NOT_LOOKED_UP)
             if found is None:
                 self._note(NOT_LOOKED_UP)
                 found = {}
+            else:
+                self._lost = [folder for folder in order.above if folder not in found]
+            self._folders(order, plan.take, dry_run=True)
             planned = self._counted(plan, found, order)
             if self.restore.dry_run:
                 return self._ending(told, planned)
+            if self.safety:
+                self.safety.keep(plan, found, order)
             self.destination.prepare(order.target, make=True)
             return self._carry_out(order, plan, found, planned)
 
@@ -67,8 +82,16 @@ class Push:
             if not item.is_unchanged:
                 done.add(Change(plan.planned(item), found.get(plan.planned(item).path)))
 
+        self._folders(order, take, dry_run=False)
         told = self._rsync(order, take, self.reporter.show_transfer, dry_run=False)
+        self._folders(order, lambda _: None, dry_run=False)  # they have other times by now
         return self._ending(told, done)
+
+    def _folders(self, order: Order, take: Callable[[Item], None], *, dry_run: bool) -> None:
+        """Restore the lost folders above what is put back to where it came from."""
+        if self._lost:
+            arguments = self.destination.folders_arguments(order, dry_run=dry_run)
+            self._run(arguments, take, lambda _progress, _items: None, feed=nul_separated(self._lost))
 
     def _order(self) -> Order:
         paths = self._present(self._wanted())
@@ -90,13 +113,15 @@ class Push:
     def _counted(self, plan: Plan, found: Mapping[bytes, Found], order: Order) -> 'Counted':
         """Count the changes, and see whether there is room for them. Raise TransferFailed if there is none."""
         planned = Counted(most_shown=MAX_CHANGES if self.restore.dry_run else 0)
-        space = Space(plan=plan, stored=lambda path: self._stored(path, order), keeping=False)
+        space = Space(plan=plan, stored=lambda path: self._stored(path, order), keeping=bool(self.safety))
         for change in plan.changes(found):
             planned.add(change)
             space.add(change)
         if self.restore.dry_run:
             planned.shown.sort(key=lambda shown: str(shown['path']))
-        elif unknown := space.check(self.destination, order.target):
+        elif unknown := space.check(
+            self.destination, self.safety.beside(order) if self.safety else order.target
+        ):
             self._note(unknown)
         return planned
 
@@ -113,27 +138,25 @@ class Push:
             except NotFound:
                 return 2**63
 
-    def _rsync(
-        self,
-        order: Order,
-        take: Callable[[Item], None],
-        show: Callable[[TransferProgress | None, list[Item]], None],
-        *,
-        dry_run: bool,
+    def _rsync(self, order: Order, take: Take, show: Show, *, dry_run: bool) -> 'Told':
+        return self._run(self.destination.arguments(order, dry_run=dry_run), take, show)
+
+    def _run(
+        self, arguments: list[bytes], take: Take, show: Show, feed: Iterable[bytes] | None = None
     ) -> 'Told':
         reader = OutputReader(take, show, self.destination.options.seal)
         outcome = process.run(
-            self.destination.arguments(order, dry_run=dry_run),
+            arguments,
             cancellation=self.cancellation,
             env=self.destination.env,
+            feed=feed,
             on_output=reader,
             on_error=show_errors(self.reporter),
             idle_timeout_s=IDLE_TIMEOUT_S,
         )
         told = judged(outcome, 'restore', self.cancellation)
         reader.check()
-        moved = 0 if dry_run else reader.stats.get('transferred_bytes', 0)
-        return Told(told, outcome.exit_code, moved)
+        return Told(told, outcome.exit_code, reader.stats.get('transferred_bytes', 0))
 
     def _show_scan(self, progress: TransferProgress | None, items: list[Item]) -> None:
         if self.restore.dry_run:
@@ -153,7 +176,7 @@ class Push:
             'warnings': why.files,
             'exit_code': told.exit_code,
             'file_count': counted.files,
-            'transferred_bytes': told.transferred_bytes,
+            'transferred_bytes': 0 if self.restore.dry_run else told.transferred_bytes,
             'changes': counted.shown,
             'summary': counted.summary.counts,
             'notes': [*self.restore.notes, *self.notes],

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,20 @@ from plumbus.backup.destination import Destination, OnClient, OnServer
 from plumbus.backup.execution import Execution
 from plumbus.backup.pushing import Push
 from plumbus.backup.reporting import Reporter
+from plumbus.backup.safety import Safety
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.backup.targets import Targets
+from plumbus.backup.undo import Undo
+from plumbus.backup.undonotes import UndoNotes
 from plumbus.cancellation import Cancellation
 from plumbus.failures import failed
-from plumbus.model import Backup, Client, Restore
+from plumbus.model import Backup, Client, Restore, Status
 from plumbus.store.documents import Documents
 from plumbus.transfer import rsync
 from plumbus.transfer.remote import ended_over_there, new_mark
 from plumbus.transfer.ssh import session
+
+ONLY_RSYNC = 'the key of this client may run nothing but rsync'
 
 
 @dataclass(kw_only=True, slots=True)
@@ -32,6 +38,7 @@ class RestoreRunner:
     targets: Targets
     snapshots: Snapshots
     execution: Execution[Restore]
+    undo_notes: UndoNotes
     base: Path | None = None
     options: rsync.Options = field(default_factory=rsync.Options)
 
@@ -44,6 +51,8 @@ class RestoreRunner:
         self.execution.carry_out(restore_id, cancellation, work)
 
     def _restore(self, restore: Restore, reporter: Reporter, cancellation: Cancellation) -> dict[str, Any]:
+        if restore.undo_of is not None:
+            return self._undo(restore, restore.undo_of, reporter, cancellation)
         snapshot = self.snapshots.at(self.backups.get(restore.backup_id).backup_path)
         with self._destination(restore, snapshot, reporter, cancellation) as destination:
             return Push(
@@ -54,7 +63,34 @@ class RestoreRunner:
                 reporter=reporter,
                 cancellation=cancellation,
                 work_folder=self.snapshots.data_dir,
+                safety=self._safety(restore, destination, reporter),
             ).run()
+
+    def _safety(self, restore: Restore, destination: Destination, reporter: Reporter) -> Safety | None:
+        if not restore.safety_copy or restore.dry_run or not isinstance(destination, OnClient):
+            return None
+        if not destination.options.mark:
+            raise failed('safety_copy', reason=f'{ONLY_RSYNC}.')
+        return Safety(
+            client=destination,
+            restore_id=restore.id,
+            undo_notes=self.undo_notes,
+            reporter=reporter,
+            record=partial(self.execution.record, restore.id),
+        )
+
+    def _undo(
+        self, restore: Restore, undone_id: int, reporter: Reporter, cancellation: Cancellation
+    ) -> dict[str, Any]:
+        note = self.undo_notes.read(undone_id)
+        options = rsync.Options(acls=self.options.acls, xattrs=self.options.xattrs, seal=secrets.token_hex(8))
+        with self._connected(restore.client_id, options, reporter.say, cancellation) as client:
+            undo = Undo(client=client, note=note, reporter=reporter, work_folder=self.undo_notes.folder)
+            ending = undo.run()
+        if ending['status'] is Status.COMPLETED:
+            self.execution.record(undone_id, undoable=False, undone_by=restore.id)
+            self.undo_notes.delete(undone_id)
+        return ending
 
     @contextmanager
     def _destination(

@@ -1,7 +1,7 @@
 """Records without a snapshot are history: they and their logs stay for a while, and not too many of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,8 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(kw_only=True, slots=True)
 class History:
-    """`records`: the records of each kind of run. At most `count` of each kind stay, and none for longer than `days`."""
+    """`records`: the records of each kind of run. At most `count` of each kind stay, and none for longer than
+    `days`. `forget` removes what else is kept of a run of that kind."""
 
     records: Mapping[RunKind, Documents[Any]]
     logs: RunLogs
@@ -23,6 +24,7 @@ class History:
     days: int
     count: int
     now: Callable[[], datetime]
+    forget: Mapping[RunKind, Callable[[int], None]] = field(default_factory=dict)
 
     def expire(self) -> None:
         """Remove what is too old or too much, with its log. What waits, runs or has a snapshot stays."""
@@ -31,6 +33,8 @@ class History:
             records.remove_all(old)
             for run_id in old:
                 self.logs.delete(kind, run_id)
+                if kind in self.forget:
+                    self.forget[kind](run_id)
                 self.events.publish(Changed(noun=kind, id=run_id, action='deleted'))
 
     def _expired(self, records: Documents[Any]) -> list[int]:

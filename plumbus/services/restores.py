@@ -7,8 +7,9 @@ from typing import Any
 
 from plumbus.backup.damage import distrusted
 from plumbus.backup.explore import tree_path
+from plumbus.backup.restore import ONLY_RSYNC
 from plumbus.backup.snapshots import Snapshot, Snapshots
-from plumbus.errors import InvalidInput, NotFound
+from plumbus.errors import Conflict, InvalidInput, NotFound
 from plumbus.events import Changed
 from plumbus.model import Backup, Client, Restore, RestoreRequest, Status, checked
 from plumbus.scheduling.queue import Priority, Ticket
@@ -35,8 +36,6 @@ class Restores(Runs[Restore]):
         """
         backup = self.backups.get(backup_id)
         asked = checked(RestoreRequest, fields)
-        if asked.safety_copy:
-            raise InvalidInput({'safety_copy': 'cannot be made by this version'})
         snapshot = self.snapshots.at(backup.backup_path)
         with snapshot.open_tree() as tree:
             for path in asked.paths:
@@ -55,10 +54,45 @@ class Restores(Runs[Restore]):
             ),
         )
 
+    def undo(self, restore_id: int) -> Restore:
+        """Given a restore with a safety copy, queue a run that brings back what was before it, and return its record.
+
+        Raise Conflict if it has not ended, cannot be undone (any more), or is being undone.
+        """
+        with self.records.transaction():
+            undone = self.records.get(restore_id)
+            if not undone.status.finished:
+                raise Conflict('This restore is queued or running.', 'Wait for its end, or cancel it.')
+            if not undone.undoable:
+                raise Conflict(
+                    'There is nothing to undo: no safety copy was made, or it has been brought back.'
+                )
+            if any(run.undo_of == restore_id and not run.status.finished for run in self.records.all()):
+                raise Conflict('This restore is being undone already.')
+            if not self.clients.exists(undone.client_id):
+                raise Conflict('The client of this restore is gone.')
+            kept = undone.model_dump(
+                include={
+                    'backup_id',
+                    'job_id',
+                    'job_name',
+                    'client_id',
+                    'client_name',
+                    'paths',
+                    'restore_path',
+                    'safety_path',
+                }
+            )
+            restore = self.records.add(Restore(undo_of=restore_id, **kept))
+        return self._begun(restore)
+
     def _queued(self, backup: Backup, restore: Restore) -> Restore:
         with self.records.transaction():
             self.snapshots.at(backup.backup_path)  # nobody takes it away from here on
             restore = self.records.add(restore)
+        return self._begun(restore)
+
+    def _begun(self, restore: Restore) -> Restore:
         self.events.publish(Changed(noun='restore', id=restore.id, action='created'))
         self.enqueue(restore)
         return restore
@@ -69,6 +103,8 @@ class Restores(Runs[Restore]):
             raise InvalidInput(
                 {'client_id': 'there is no such client (any more); choose where to restore to'}
             )
+        if asked.safety_copy and client.restricted:
+            raise InvalidInput({'safety_copy': f'cannot be made: {ONLY_RSYNC}'})
         return {'client_id': client.id, 'client_name': client.name}
 
     def _for_server(self, asked: RestoreRequest, backup: Backup) -> dict[str, Any]:

@@ -148,6 +148,28 @@ def push_arguments(  # noqa: PLR0917 -- the same first four as its sisters
     ]  # fmt: skip
 
 
+def push_folders_arguments(
+    options: Options, shell: str, alias: str, tree: Path, *, dry_run: bool
+) -> list[bytes]:
+    """Return the run that gives the folders fed to its stdin, relative to /, what they have in the snapshot: they alone.
+
+    A run that restores what is in them makes those that are missing, but with attributes of its own.
+    """
+    return [
+        *_common(options, shell),
+        b'-i',
+        b'--dirs',
+        b'--no-recursive',
+        b'--no-implied-dirs',
+        *_flags({'--dry-run': dry_run}),
+        b'--from0',
+        b'--files-from=-',
+        b'--',
+        _folder(tree),
+        os.fsencode(alias) + b':/',
+    ]
+
+
 def make_folder_arguments(
     options: Options, shell: str, alias: str, scratch: Path, path: bytes
 ) -> list[bytes]:

@@ -83,6 +83,19 @@ async def test_a_restore_is_cancelled(api: AsyncClient, engine: ScriptedEngine, 
     assert 'the machine answers' in log.text
 
 
-@pytest.mark.parametrize(('method', 'path'), [('GET', ''), ('GET', '/log'), ('POST', '/cancel')])
+async def test_a_restore_without_a_safety_copy_is_not_undone(
+    api: AsyncClient, engine: ScriptedEngine, backup_id: int
+) -> None:
+    await api.post(f'/api/backups/{backup_id}/restore?wait=20')
+    assert_problem(await api.post('/api/restores/1/undo'), 409)
+    engine.restores.records.set(1, undoable=True)
+    answer = await api.post('/api/restores/1/undo')
+    assert (answer.status_code, answer.json()['restore_id']) == (202, 2)
+    assert (await api.get('/api/restores/2')).json()['undo_of'] == 1
+
+
+@pytest.mark.parametrize(
+    ('method', 'path'), [('GET', ''), ('GET', '/log'), ('POST', '/cancel'), ('POST', '/undo')]
+)
 async def test_an_unknown_restore_is_404(api: AsyncClient, method: str, path: str) -> None:
     assert_problem(await api.request(method, f'/api/restores/7{path}'), 404)

@@ -1,6 +1,7 @@
 """Dry runs of restores: what they list, with what lay there before, is what then happens. And restores that do not fit."""
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -122,6 +123,21 @@ def test_it_tells_of_both_sides_of_an_overwritten_file(engine: Engine, sshd: Ssh
     assert changes['gone']['old_kind'] is None
     overwritten = dry.summary['overwrite']
     assert overwritten['old_bytes'] >= len('something quite different')
+
+
+def test_folders_above_that_are_lost_come_back_as_they_were(engine: Engine, sshd: Sshd, messy: Path) -> None:
+    (messy / 'folder').chmod(0o750)
+    os.utime(messy / 'folder', ns=(5, 1_300_000_000_987_654_321))
+    backup = back_up(engine, job_for(engine, sshd, messy).id)
+    was = facts(messy)
+    shutil.rmtree(messy / 'folder')
+    chosen = [str(messy / 'folder' / 'deep' / 'file')]
+    dry = restored(engine, backup.id, paths=chosen, dry_run=True)
+    assert set(listed(dry)) == {str(messy / name) for name in ('folder', 'folder/deep', 'folder/deep/file')}
+    real = restored(engine, backup.id, paths=chosen)
+    assert (real.status, real.summary) == (Status.COMPLETED, dry.summary)
+    assert facts(messy) == was
+    assert (messy / 'folder').stat().st_mtime_ns == 1_300_000_000_987_654_321
 
 
 def test_it_tells_what_happens_in_another_folder(engine: Engine, sshd: Sshd, messy: Path) -> None:

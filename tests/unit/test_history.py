@@ -29,10 +29,12 @@ class Store:
         self.restores = Documents(database, 'restores', Restore)
         self.logs = RunLogs(folder / 'logs')
         self.events: list[Event] = []
+        self.forgotten: list[int] = []
         bus = EventBus()
         bus.subscribe(self.events.append)
         self.history = History(
-            records={'backup': self.backups, 'restore': self.restores}, logs=self.logs, events=bus, days=400, count=5, now=lambda: NOW
+            records={'backup': self.backups, 'restore': self.restores}, logs=self.logs, events=bus, days=400, count=5, now=lambda: NOW,
+            forget={'restore': self.forgotten.append},
         )  # fmt: skip
 
     def backup(self, days: float, status: Status = Status.FAILED, **fields: Any) -> int:
@@ -94,6 +96,7 @@ def test_restores_expire_on_their_own(store: Store) -> None:
     assert [run.id for run in store.restores.all()] == [3, 4, 5, 6, 7]
     assert store.left() == [backup]
     assert not store.logs.exists('restore', 1)
+    assert store.forgotten == [2, 1]
 
 
 def test_nothing_to_do_is_fine(store: Store) -> None:
