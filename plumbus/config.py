@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         le=100,
         description='Backups of one client running at once, unless the client says otherwise.',
     )
+    retry_window_minutes: int = Field(
+        240,
+        ge=0,
+        le=20_160,
+        description='Minutes for which planned runs wait for a client that is not there, unless the job says otherwise.',
+    )
     disk_reserve_percent: float = Field(
         2, ge=0, le=90, description='Share of the disk that backups leave free.'
     )

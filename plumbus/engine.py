@@ -9,6 +9,7 @@ from typing import Any, Self, cast
 from plumbus.backup.capabilities import FileSystem, local_options, local_rsync, probe_file_system
 from plumbus.backup.execution import CANCELLED, INTERRUPTED, Execution
 from plumbus.backup.guards import StoreGuard
+from plumbus.backup.patience import Patience
 from plumbus.backup.prune import Sweeper
 from plumbus.backup.reporting import LiveRuns
 from plumbus.backup.restore import RestoreRunner
@@ -19,6 +20,7 @@ from plumbus.backup.undonotes import UndoNotes
 from plumbus.backup.verification import VerifyRunner
 from plumbus.config import Settings
 from plumbus.events import EventBus
+from plumbus.model import Status
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.scheduling.rules import Rules
@@ -130,6 +132,7 @@ class Engine:
         self._backup_runner = BackupRunner(
             clients=store.clients, jobs=store.jobs, targets=targets, snapshots=snapshots, options=options,
             store=self._store_guard, disk=disk, reserve_percent=self.settings.disk_reserve_percent,
+            patience=Patience(window_minutes=self.settings.retry_window_minutes, zone=self.settings.zone),
             execution=Execution(kind='backup', records=store.backups, now=clock, **shared),
         )  # fmt: skip
         self._restore_runner = RestoreRunner(
@@ -257,16 +260,25 @@ class Engine:
             self._claim.give_up()
             self._stopped = True
 
-    def _execute(self, ticket: Ticket) -> None:
+    def _execute(self, ticket: Ticket) -> bool:
         ticket.cancellation.witness = self._children.of(ticket.kind, ticket.run_id)
+        self._perform(ticket)
+        if ticket.kind != 'backup':
+            return False
+        backup = self.backups.records.find(ticket.run_id)
+        if backup and backup.status is Status.QUEUED:
+            ticket.not_before, ticket.reason = backup.next_try, backup.queued_reason or ''
+            return True
+        self._housekeeping.ended(backup)
+        return False
+
+    def _perform(self, ticket: Ticket) -> None:
         runners: dict[str, BackupRunner | RestoreRunner | VerifyRunner] = {
             'backup': self._backup_runner,
             'restore': self._restore_runner,
             'verify': self._verify_runner,
         }
         runners[ticket.kind].execute(ticket.run_id, ticket.cancellation)
-        if ticket.kind == 'backup':
-            self._housekeeping.ended(self.backups.records.find(ticket.run_id))
 
     def _sweep(self) -> None:
         self._housekeeping.sweep()

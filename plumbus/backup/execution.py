@@ -39,15 +39,21 @@ class Execution(Generic[Record]):
     def carry_out(
         self, run_id: int, cancellation: Cancellation, work: Callable[[Reporter, datetime], dict[str, Any]]
     ) -> None:
-        """Given a queued run, do `work` (reporter, start → fields of the record) and store how it ended. Raise nothing."""
+        """Given a queued run, do `work` (reporter, start → fields of the record) and store how it ended, or that it waits again.
+
+        Raise StoreError if that cannot be stored.
+        """
         reporter = Reporter(self.kind, run_id, self.logs, self.events, self.now)
         started = self.now()
         self.live.add(reporter)
         try:
-            self.record(run_id, status=Status.RUNNING, start_time=started)
+            self.record(run_id, status=Status.RUNNING, start_time=started, queued_reason=None, next_try=None)
             ending = self._ending(reporter, cancellation, lambda: work(reporter, started))
         finally:
             self.live.remove(reporter)
+        if ending['status'] is Status.QUEUED:
+            self.record(run_id, **ending)
+            return
         ended = self.now()
         ending |= {'end_time': ended, 'duration_s': round((ended - started).total_seconds(), 3)}
         try:

@@ -15,6 +15,7 @@ from plumbus.backup.execution import Execution
 from plumbus.backup.finishing import Pulled
 from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
 from plumbus.backup.owners import told_of_owners
+from plumbus.backup.patience import BY_HAND, Patience
 from plumbus.backup.pull import Pull
 from plumbus.backup.reporting import Reporter
 from plumbus.backup.shortcomings import KEEP_OWNERS, NO_OWNERS
@@ -25,11 +26,12 @@ from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation
 from plumbus.errors import ClientError, StoreError, TransferFailed
 from plumbus.failures import failed
-from plumbus.model import Backup, Client, Job, Owners, Status, Trigger
+from plumbus.model import Backup, Client, Job, Owners, Status
 from plumbus.store.documents import Documents
 from plumbus.transfer import rsync
 from plumbus.transfer.remote import ended_over_there, new_mark
 from plumbus.transfer.ssh import SshSession, session
+from plumbus.transfer.ssh_login import knock
 from plumbus.transfer.target import Target
 
 
@@ -49,6 +51,11 @@ class Attempt:
     workspace: Workspace | None = None
     mark: str = ''
 
+    @property
+    def under_way(self) -> bool:
+        """Whether files were being fetched."""
+        return self.workspace is not None and self.workspace.fetching
+
 
 @dataclass(kw_only=True, slots=True)
 class BackupRunner:
@@ -63,6 +70,7 @@ class BackupRunner:
     disk: FileSystem
     options: rsync.Options
     reserve_percent: float
+    patience: Patience
 
     @property
     def owners(self) -> Owners:
@@ -70,7 +78,10 @@ class BackupRunner:
         return kept_owners(self.options, self.disk)
 
     def execute(self, backup_id: int, cancellation: Cancellation) -> None:
-        """Given a queued backup, run it to its end. The record is final afterwards; nothing is raised for a failed run."""
+        """Given a queued backup, run it to its end. Nothing is raised for a failed run; its record is final afterwards.
+
+        If its client is not there, the record may be queued again, to wait for it.
+        """
 
         def work(reporter: Reporter, started: datetime) -> dict[str, Any]:
             backup = self.execution.records.get(backup_id)
@@ -104,13 +115,24 @@ class BackupRunner:
             try:
                 return self._attempt(attempt)
             except (TransferFailed, ClientError) as error:
-                if not tries_left or not _worth_a_retry(error, attempt):
+                soon = tries_left and _worth_a_retry(error, attempt)
+                is_off = self.patience.waits_for(error, attempt.backup, attempt.job)
+                if is_off and not (soon and attempt.under_way):
+                    return self._postponed(error, attempt)
+                if not soon:
                     raise
                 attempt.reporter.say(f'{error} Next try in {pause:.0f} s, {tries_left} left.')
                 attempt.reporter.phase('waiting for the next try')
                 attempt.cancellation.wait(pause)
                 attempt.cancellation.check()
                 tries_left, pause = tries_left - 1, pause * 2
+
+    def _postponed(self, error: TransferFailed | ClientError, attempt: Attempt) -> dict[str, Any]:
+        later = self.patience.postponed(error, attempt.backup, attempt.job, self.execution.now())
+        if later is None:  # the window is over
+            raise error
+        attempt.reporter.say(str(later['queued_reason']))
+        return later
 
     def _attempt(self, attempt: Attempt) -> dict[str, Any]:
         self.store.check()
@@ -124,6 +146,8 @@ class BackupRunner:
             + ', '.join(attempt.job.source_paths)
         )
         target, new_key = self.targets.met(attempt.client)
+        if attempt.backup.tries:
+            knock(target)  # before anything is done for a client that may still not be there
         if new_key:
             attempt.reporter.say(f'first contact: the host key {new_key} is trusted from now on')
             attempt.client = self.clients.get(attempt.client.id)  # with what that contact told of its login
@@ -262,5 +286,4 @@ def success(pulled: Pulled, shrink_warning: str | None, owners: Owners = 'real')
 
 def _worth_a_retry(error: TransferFailed | ClientError, attempt: Attempt) -> bool:
     # Someone who pressed the button wants to hear at once that the machine does not answer.
-    under_way = attempt.workspace is not None and attempt.workspace.fetching
-    return error.transient and (under_way or attempt.backup.trigger not in {Trigger.MANUAL, Trigger.API})
+    return error.transient and (attempt.under_way or attempt.backup.trigger not in BY_HAND)

@@ -30,6 +30,7 @@ class JobFields(BaseModel):
     """What a user sets on a job. `source_path` alone is accepted for `source_paths`; `schedule` null is manual.
 
     `ping_url` goes into the vault and never comes out; left out or null, the stored one stays; empty, it is forgotten.
+    `retry_window_minutes`: so long a planned run waits for a client that is not there; null is the setting's number.
     """
 
     client_id: int
@@ -46,6 +47,7 @@ class JobFields(BaseModel):
     timeout_minutes: Annotated[int, Field(ge=0, le=525_600)] = 0
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     retry_delay_s: Annotated[int, Field(ge=0, le=86_400)] = 60
+    retry_window_minutes: Annotated[int, Field(ge=0, le=20_160)] | None = None
     catch_up: bool = True
     shrink_warning_percent: Annotated[int, Field(ge=0, le=100)] = 50
     pre_command: Command | None = None
@@ -78,6 +80,7 @@ class Job(Record):
     timeout_minutes: int = 0
     retries: int = 2
     retry_delay_s: int = 60
+    retry_window_minutes: int | None = None
     catch_up: bool = True
     shrink_warning_percent: int = 50
     pre_command: str | None = None

@@ -63,7 +63,7 @@ class Run(Record):
     """What records of all runs share. `error_message` holds the cause and the remedy in plain words.
 
     While it is queued, `queued_reason` tells why, and `queue_position` counts from 1 among those that wait for a place (null:
-    it waits for its time).
+    it waits for its time). `next_try` is set while its client is not there.
     """
 
     client_id: int
@@ -81,6 +81,7 @@ class Run(Record):
     progress: Progress | None = None
     queue_position: int | None = None
     queued_reason: str | None = None
+    next_try: AwareDatetime | None = None
 
 
 class Backup(Run):
@@ -88,7 +89,8 @@ class Backup(Run):
 
     `suspicious`: the source had shrunk so much that retention does not count it as good, until a user clears that.
     `owners` is null as long as there is no snapshot. A snapshot that was removed leaves its record: `removed_at` is set,
-    `backup_path` null, and `freed_bytes` tells what only it had held (null where that is not known).
+    `backup_path` null, and `freed_bytes` tells what only it had held (null where that is not known). `tries` counts how often
+    the client was not there; from `try_until` on that is a failure.
     """
 
     job_id: int
@@ -109,6 +111,8 @@ class Backup(Run):
     note: str = ''
     removed_at: AwareDatetime | None = None
     freed_bytes: int | None = None
+    tries: int = 0
+    try_until: AwareDatetime | None = None
 
 
 class RestoreRequest(BaseModel):

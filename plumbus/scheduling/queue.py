@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from plumbus.errors import Conflict
 from plumbus.scheduling.line import Kind, Line, Priority, Ticket
@@ -17,6 +18,7 @@ __all__ = ['Kind', 'Priority', 'RunQueue', 'Ticket']
 
 logger = logging.getLogger(__name__)
 LONGEST_WAIT_S = 60.0
+LONGEST_HOLD = timedelta(hours=1)  # no ticket waits longer for its `not_before`, should the clock be set back
 
 
 class RunQueue:
@@ -190,7 +192,7 @@ class RunQueue:
         return None, wait_s
 
     def _hold(self, ticket: Ticket) -> Hold | None:
-        if ticket.not_before and self._rules.now() < ticket.not_before:
+        if ticket.not_before and timedelta(0) < ticket.not_before - self._rules.now() < LONGEST_HOLD:
             return Hold(ticket.reason, ticket.not_before)
         return self._rules.held(ticket)
 

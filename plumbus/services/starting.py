@@ -5,13 +5,13 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from plumbus.backup.patience import BY_HAND
 from plumbus.errors import Conflict
 from plumbus.events import Changed, EventBus
 from plumbus.model import Backup, Client, Job, Trigger
 from plumbus.scheduling.queue import Priority, RunQueue, Ticket
 from plumbus.store.documents import Documents
 
-BY_HAND = frozenset({Trigger.MANUAL, Trigger.API})
 log = logging.getLogger(__name__)
 
 
@@ -102,4 +102,6 @@ def _ticket(backup: Backup) -> Ticket:
         priority=Priority.MANUAL if backup.trigger in BY_HAND else Priority.PLANNED,
         client_id=backup.client_id,
         job_id=backup.job_id,
+        not_before=backup.next_try,
+        reason=backup.queued_reason or '',
     )

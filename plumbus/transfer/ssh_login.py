@@ -135,6 +135,17 @@ def read_host_key(target: Target, keys: Keys, timeout_s: float) -> str:
         return _shown_host_key(_reach(target, keys, TimeLimit(timeout_s, len(target.chain)), stack))
 
 
+def knock(target: Target, timeout_s: float = 15) -> None:
+    """Given a target, look whether somebody listens on its port, or on that of the first machine to jump over.
+
+    Raise ClientError: dns, refused, timeout, network_unreachable, unreachable.
+    """
+    first = target
+    while first.jump:
+        first = first.jump
+    _connect(first, TimeLimit(timeout_s, 1)).close()
+
+
 def _reach(target: Target, keys: Keys, limit: TimeLimit, stack: ExitStack) -> paramiko.Transport:
     """Return a transport to the target that has shown its host key, after logging in to every machine before it."""
     if target.jump is None:

@@ -25,9 +25,9 @@ class ScriptedEngine(Engine):
         self.ending: dict[str, Any] = {'status': Status.COMPLETED, 'file_count': 3, 'size_bytes': 1000}
         self.error: PlumbusError | None = None
 
-    def _execute(self, ticket: Ticket) -> None:
+    def _perform(self, ticket: Ticket) -> None:
         if ticket.kind == 'verify':  # reaches out to no machine
-            super()._execute(ticket)
+            super()._perform(ticket)
             return
         runner = self._backup_runner if ticket.kind == 'backup' else self._restore_runner
 
