@@ -15,7 +15,7 @@ from plumbus.failures import failed
 from plumbus.model import Run, Status
 from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
-from plumbus.transfer.outcome import Explanation, Stage, explain, explain_storage
+from plumbus.transfer.outcome import Explanation, Stage, explain, explain_silence, explain_storage
 from plumbus.transfer.process import Outcome
 
 INTERRUPTED = 'interrupted'
@@ -113,7 +113,7 @@ def storage_failure(error: OSError) -> TransferFailed:
     """Given what the file system of the data folder said, return it in plain words."""
     told = explain_storage(error)
     if told:
-        return TransferFailed(told.message, told.remedy, told.cause)
+        return _told_as(told)
     return failed('storage', reason=error.strerror)
 
 
@@ -129,10 +129,15 @@ def judged(
     if outcome.timed_out == 'limit':
         raise failed('time_limit')
     if outcome.timed_out:
-        raise failed('silence', seconds=f'{IDLE_TIMEOUT_S:.0f}')
+        asked = explain_silence(outcome.error_lines)
+        raise _told_as(asked) if asked else failed('silence', seconds=f'{IDLE_TIMEOUT_S:.0f}')
     told = explain(outcome.exit_code, outcome.error_lines, stage=stage, sources=sources)
     if told.severity == 'failed':
-        raise TransferFailed(
-            told.message, told.remedy, told.cause, exit_code=outcome.exit_code, transient=told.transient
-        )
+        raise _told_as(told, outcome.exit_code)
     return told
+
+
+def _told_as(told: Explanation, exit_code: int | None = None) -> TransferFailed:
+    return TransferFailed(
+        told.message, told.remedy, told.cause, exit_code=exit_code, transient=told.transient
+    )

@@ -128,6 +128,9 @@ CONNECTION = [
     _cause('connection_lost',
            r'^Connection to \S+ (?:closed|reset)|^Read from remote host|closed by remote host|client_loop|ssh_dispatch_run_fatal',
            'The connection broke.', 'Check the network, and whether the machine was restarted. The next run goes on from there.', transient=True),
+    _cause('prompt', r'^[^\n]{0,100}(?:[Pp]assword|[Pp]assphrase|[Vv]erification code)[^\n]{0,100}: ?$',
+           'The machine asks for a password where nobody can type one.',
+           'Let this login run rsync there without one, or log in as root with sudo turned off for this client.'),
     _cause('crashed', 'terminated by signal|Segmentation fault', 'rsync crashed.', 'Update rsync on both ends.'),
 ]  # fmt: skip
 

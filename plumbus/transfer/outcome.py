@@ -17,6 +17,7 @@ PARTIAL, VANISHED_FILES = 23, 24
 MAX_FILES = 100
 MAX_NAME = 300
 MAX_LINE = 4096
+LAST_WORDS = 5  # a question, and what rsync and ssh say when they are ended
 TOO_LARGE = 'has more extended attributes than the disk takes; some of them are lost'
 VANISHED = re.compile(rb'(?:file|directory) has vanished: "(.*)"', re.DOTALL)
 COMPLAINT = re.compile(rb'rsync: ([^"]*)"(.*)"[^"]*\((\d{1,3})\)\s*\Z', re.DOTALL)
@@ -88,6 +89,14 @@ def explain_storage(error: OSError) -> Explanation | None:
     }
     found = next((cause for cause in STORAGE if cause.id == names.get(error.errno or 0)), None)
     return _failed(found, 'transfer') if found else None
+
+
+def explain_silence(error_lines: Sequence[bytes]) -> Explanation | None:
+    """Given lines of the stderr of a child that then fell silent, return what it waits for, if it asked for something."""
+    asked = _first(
+        (cause for cause in CONNECTION if cause.id == 'prompt'), b'\n'.join(error_lines[-LAST_WORDS:])
+    )
+    return _failed(asked, 'connect') if asked else None
 
 
 def _first(causes: Iterable[Cause], text: bytes) -> Cause | None:

@@ -146,6 +146,8 @@ rsync error: errors selecting input/output files, dirs (code 3) at main.c(768) [
     (255, b'kex_exchange_identification: read: Connection reset by peer\n' + CLOSED, 'connection_lost'),
     (255, b'Read from remote host 127.0.0.1: Connection reset by peer\n' + CLOSED, 'connection_lost'),
     (255, b'client_loop: send disconnect: Broken pipe\n' + CLOSED, 'connection_lost'),
+    (255, b'[sudo] password for pi: \n' + CLOSED, 'prompt'),
+    (255, b'doas (pi@sample) password: \n' + CLOSED, 'prompt'),
     (15, b'rsync: [generator] receiver process terminated by signal 11', 'crashed'),
     # then those where only the exit code tells
     (2, b'rsync error: protocol incompatibility (code 2)', 'protocol'),
