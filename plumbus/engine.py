@@ -6,18 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Self, cast
 
-from plumbus.backup.capabilities import FileSystem, local_options, local_rsync, probe_file_system
-from plumbus.backup.execution import CANCELLED, INTERRUPTED, Execution
+from plumbus.backup.capabilities import local_options, local_rsync, probe_file_system
+from plumbus.backup.execution import CANCELLED, INTERRUPTED
 from plumbus.backup.guards import StoreGuard
-from plumbus.backup.patience import Patience
 from plumbus.backup.prune import Sweeper
 from plumbus.backup.reporting import LiveRuns
-from plumbus.backup.restore import RestoreRunner
-from plumbus.backup.runner import BackupRunner
 from plumbus.backup.snapshots import Snapshots
 from plumbus.backup.targets import Targets
 from plumbus.backup.undonotes import UndoNotes
-from plumbus.backup.verification import VerifyRunner
 from plumbus.config import Settings
 from plumbus.events import EventBus
 from plumbus.model import Status
@@ -40,6 +36,7 @@ from plumbus.services.reconcile import Kind, Reconciler, kind_of_backups
 from plumbus.services.removal import Removal
 from plumbus.services.restores import Restores
 from plumbus.services.retaining import Retaining
+from plumbus.services.runners import Runners
 from plumbus.services.runs import Runs
 from plumbus.services.search import Search, folded
 from plumbus.services.starting import Starting
@@ -52,7 +49,6 @@ from plumbus.store.claim import Claim
 from plumbus.store.documents import utc_now
 from plumbus.store.opened import Store
 from plumbus.store.search_index import SearchIndex
-from plumbus.transfer import rsync
 from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
 
@@ -82,15 +78,10 @@ class Engine:
         self._store_guard = StoreGuard(snapshots.root)
         shared: dict[str, Any] = {'logs': store.logs, 'events': self.events, 'live': live}
 
-        self._make_runners(
-            store=store,
-            targets=targets,
-            snapshots=snapshots,
-            options=options,
-            disk=disk,
-            clock=clock,
-            shared=shared,
-        )
+        self._runners = Runners.made(
+            store=store, settings=settings, targets=targets, snapshots=snapshots, options=options, disk=disk,
+            guard=self._store_guard, clock=clock, shared=shared,
+        )  # fmt: skip
         self._know_people(store, clock)
         removal = self._made_removal(store, snapshots, clock)
         self.jobs = self._made_jobs(store, snapshots, removal, clock)
@@ -124,26 +115,6 @@ class Engine:
         self.reconciler = self._made_reconciler()
         parts = (store, self.events, self.jobs, settings, clock)
         self.notifications, self._notifier = made_notifications(*parts)
-
-    def _make_runners(
-        self, *, store: Store, targets: Targets, snapshots: Snapshots, options: rsync.Options, disk: FileSystem,
-        clock: Clock, shared: dict[str, Any],
-    ) -> None:  # fmt: skip
-        self._backup_runner = BackupRunner(
-            clients=store.clients, jobs=store.jobs, targets=targets, snapshots=snapshots, options=options,
-            store=self._store_guard, disk=disk, reserve_percent=self.settings.disk_reserve_percent,
-            patience=Patience(window_minutes=self.settings.retry_window_minutes, zone=self.settings.zone),
-            execution=Execution(kind='backup', records=store.backups, now=clock, **shared),
-        )  # fmt: skip
-        self._restore_runner = RestoreRunner(
-            clients=store.clients, backups=store.backups, targets=targets, snapshots=snapshots, options=options,
-            undo_notes=UndoNotes(snapshots.data_dir / 'undo'), base=self.settings.restore_base,
-            execution=Execution(kind='restore', records=store.restores, now=clock, **shared),
-        )  # fmt: skip
-        self._verify_runner = VerifyRunner(
-            backups=store.backups, snapshots=snapshots, store=self._store_guard,
-            execution=Execution(kind='verify', records=store.verifications, now=clock, **shared),
-        )  # fmt: skip
 
     def _made_jobs(self, store: Store, snapshots: Snapshots, removal: Removal, clock: Clock) -> Jobs:
         return Jobs(
@@ -273,12 +244,7 @@ class Engine:
         return False
 
     def _perform(self, ticket: Ticket) -> None:
-        runners: dict[str, BackupRunner | RestoreRunner | VerifyRunner] = {
-            'backup': self._backup_runner,
-            'restore': self._restore_runner,
-            'verify': self._verify_runner,
-        }
-        runners[ticket.kind].execute(ticket.run_id, ticket.cancellation)
+        self._runners.perform(ticket)
 
     def _sweep(self) -> None:
         self._housekeeping.sweep()

@@ -29,7 +29,7 @@ class ScriptedEngine(Engine):
         if ticket.kind == 'verify':  # reaches out to no machine
             super()._perform(ticket)
             return
-        runner = self._backup_runner if ticket.kind == 'backup' else self._restore_runner
+        runner = self._runners.backup if ticket.kind == 'backup' else self._runners.restore
 
         def work(reporter: Reporter, started: datetime) -> dict[str, Any]:
             reporter.say('the machine answers', 'a name with \ud800 in it')
