@@ -16,7 +16,7 @@ from plumbus.backup.targets import Targets
 from plumbus.backup.undonotes import UndoNotes
 from plumbus.config import Settings
 from plumbus.events import EventBus
-from plumbus.model import Status
+from plumbus.model import NotificationTarget, Status
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.scheduling.rules import Rules
@@ -39,6 +39,7 @@ from plumbus.services.retaining import Retaining
 from plumbus.services.runners import Runners
 from plumbus.services.runs import Runs
 from plumbus.services.search import Search, folded
+from plumbus.services.secrets import Secrets
 from plumbus.services.starting import Starting
 from plumbus.services.stock import Stock
 from plumbus.services.system import System
@@ -46,7 +47,7 @@ from plumbus.services.tokens import Tokens
 from plumbus.services.verifications import Verifications
 from plumbus.store.audit_file import AuditFile
 from plumbus.store.claim import Claim
-from plumbus.store.documents import utc_now
+from plumbus.store.documents import Documents, utc_now
 from plumbus.store.opened import Store
 from plumbus.store.search_index import SearchIndex
 from plumbus.transfer.children import Children
@@ -58,7 +59,7 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, verifications,
-    retention, notifications, accounts, users, tokens, audit, system."""
+    retention, notifications, accounts, users, tokens, audit, secrets, system."""
 
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
@@ -129,6 +130,14 @@ class Engine:
         self.accounts = Accounts(store.database, self.settings, clock)
         self.users, self.tokens = self.accounts.users, Tokens(store.database, self.settings, clock)
         self.audit = Audit(file=AuditFile(self.settings.data_dir.resolve() / 'logs'), now=clock)
+        targets = Documents(store.database, 'targets', NotificationTarget, clock)
+        owners: dict[str, Documents[Any]] = {
+            'client': store.clients,
+            'job': store.jobs,
+            'target': targets,
+            'user': self.users.accounts,
+        }
+        self.secrets = Secrets(vault=store.vault, owners=owners)
 
     @property
     def door(self) -> Self:
@@ -195,6 +204,7 @@ class Engine:
         self._store_guard.prepare(holds_snapshots=self.backups.hold_snapshots())
         self._stock().prepare()
         self.system.warn()
+        self.secrets.warn()
         self.accounts.prepare()
         self._admission.load()
         self.events.subscribe(self._admission.heard)

@@ -5,10 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plumbus import __version__
-from plumbus.commands import check, import_v5, rescan, set_password, token
+from plumbus.commands import check, import_v5, rescan, rotate_key, set_password, token
 from plumbus.commands.command import EXIT_CODES, describe
 
-COMMANDS = (check.COMMAND, import_v5.COMMAND, rescan.COMMAND, set_password.COMMAND, token.COMMAND)
+COMMANDS = (
+    check.COMMAND,
+    import_v5.COMMAND,
+    rescan.COMMAND,
+    rotate_key.COMMAND,
+    set_password.COMMAND,
+    token.COMMAND,
+)
 
 
 def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

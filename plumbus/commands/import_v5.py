@@ -22,7 +22,7 @@ from plumbus.store.claim import Claim
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents, utc_now
 from plumbus.store.runlog import RunLogs
-from plumbus.store.vault import Vault, load_key
+from plumbus.store.vault import open_vault
 from plumbus.store.version5 import read_version5
 
 DESCRIPTION = """\
@@ -119,7 +119,7 @@ def _moving_in(
         ),
         clients=Documents(database, 'clients', Client),
         jobs=Documents(database, 'jobs', Job),
-        vault=Vault(database, load_key(settings.secret_key, data_dir / 'keys' / 'secret.key')),
+        vault=open_vault(database, settings.secret_key, data_dir / 'keys' / 'secret.key'),
         adoption=Adoption(
             snapshots=snapshots,
             cancellation=cancellation,

@@ -32,7 +32,8 @@ class ClientFields(BaseModel):
 
 class Client(Record):
     """A stored client. What the last good connection showed: `login_uid` and `login_gids` are what `id` said;
-    `restricted` tells a key that may run rsync and nothing else (a forced command)."""
+    `restricted` tells a key that may run rsync and nothing else (a forced command). `lost_secrets` names what was stored with
+    another secret key and must be entered again."""
 
     name: str
     host: str
@@ -46,6 +47,7 @@ class Client(Record):
     host_key: Fingerprint | None = None
     has_password: bool = False
     has_private_key: bool = False
+    lost_secrets: list[str] = []
     login_uid: int | None = None
     login_gids: list[int] = []
     restricted: bool = False

@@ -44,11 +44,16 @@ class Clients:
 
     def all(self) -> list[Client]:
         """Return every client, oldest first."""
-        return self._clients.all()
+        lost = self._lost_secrets()
+        return [
+            client.model_copy(update={'lost_secrets': lost.get(client.id, [])})
+            for client in self._clients.all()
+        ]
 
     def get(self, client_id: int) -> Client:
         """Given an id, return the client. Raise NotFound."""
-        return self._clients.get(client_id)
+        client = self._clients.get(client_id)
+        return client.model_copy(update={'lost_secrets': self._lost_secrets().get(client_id, [])})
 
     def create(self, fields: Mapping[str, Any]) -> Client:
         """Given what a user entered, store a client and return it. Raise InvalidInput naming what is wrong."""
@@ -192,6 +197,15 @@ class Clients:
             has_password=self._vault.has(owner, 'password'),
             has_private_key=self._vault.has(owner, 'private_key'),
         )
+
+    def _lost_secrets(self) -> dict[int, list[str]]:
+        """Return which secrets of which client the key does not open any more: they must be entered again."""
+        lost: dict[int, list[str]] = {}
+        for owner, name in self._vault.unreadable():
+            noun, _, number = owner.partition(':')
+            if noun == 'client':
+                lost.setdefault(int(number), []).append(name)
+        return lost
 
     def _tell(self, client_id: int, action: Literal['created', 'updated', 'deleted']) -> None:
         self._events.publish(Changed(noun='client', id=client_id, action=action))

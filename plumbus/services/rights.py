@@ -164,6 +164,8 @@ RIGHTS: Mapping[str, Right] = {
     'tokens.all': Right(),
     'tokens.create': Right(action='token.create', details=_scope),
     'tokens.delete': Right(action='token.delete'),
+    'secrets.count': Right(),
+    'secrets.lost': Right(),
     'audit.page': Right(),
     'audit.actors': Right(),
 }  # fmt: skip

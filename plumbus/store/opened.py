@@ -10,7 +10,7 @@ from plumbus.model import Backup, Client, Job, Restore, Verification
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
-from plumbus.store.vault import Vault, load_key
+from plumbus.store.vault import Vault, open_vault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ class Store:
         database = Database(data_dir / 'db')
         return cls(
             database=database,
-            vault=Vault(database, load_key(settings.secret_key, data_dir / 'keys' / 'secret.key')),
+            vault=open_vault(database, settings.secret_key, data_dir / 'keys' / 'secret.key'),
             clients=Documents(database, 'clients', Client, clock),
             jobs=Documents(database, 'jobs', Job, clock),
             backups=Documents(database, 'backups', Backup, clock),

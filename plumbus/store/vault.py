@@ -17,6 +17,7 @@ from plumbus.store.disk import make_private_folder, plain_errors, sync_folder, w
 from plumbus.store.documents import Documents
 
 SALT = b'plumbus vault'
+MOST_KNOWN = 10_000
 
 
 class StoredSecret(Record):
@@ -34,6 +35,7 @@ class Vault:
         self._database = database
         self._secrets = Documents(database, 'secrets', StoredSecret)
         self._cipher = _cipher(key)
+        self._known = dict[str, bool]()
 
     def put(self, owner: str, name: str, secret: str) -> None:
         """Given a secret, keep it encrypted instead of what was there."""
@@ -69,16 +71,37 @@ class Vault:
         """Return owner and name of each secret that was kept with another key."""
         return [(one.owner, one.name) for one in self._secrets.all() if not self._opens(one)]
 
+    def opens_any(self) -> bool:
+        """Return whether the key opens at least one of the secrets."""
+        return any(self._opens(one) for one in self._secrets.all())
+
     def count(self) -> int:
         """Return how many secrets are kept."""
         return self._secrets.count()
 
+    def rotate(self, key: str) -> int:
+        """Given another key, encrypt everything anew with it, all or nothing, and return how much that was.
+
+        What this key does not open stays as it is. Put the new key in its place before anything else reads the vault.
+        """
+        cipher = _cipher(key)
+        with self._database.transaction():
+            readable = [one for one in self._secrets.all() if self._opens(one)]
+            for one in readable:
+                token = cipher.encrypt(self._cipher.decrypt(one.token)).decode('ascii')
+                self._secrets.set(one.id, token=token)
+        return len(readable)
+
     def _opens(self, kept: StoredSecret) -> bool:
-        try:
-            self._cipher.decrypt(kept.token)
-        except InvalidToken:
-            return False
-        return True
+        if kept.token not in self._known:
+            try:
+                self._cipher.decrypt(kept.token)
+                opens = True
+            except InvalidToken:
+                opens = False
+            self._known = {**self._known, kept.token: opens} if len(self._known) < MOST_KNOWN else {}
+            return opens
+        return self._known[kept.token]
 
     def _find(self, owner: str, name: str | None) -> list[StoredSecret]:
         page = self._secrets.select(
@@ -86,6 +109,52 @@ class Vault:
             limit=1000,
         )
         return list(page.items)
+
+
+def new_key() -> str:
+    """Return a key that nobody has."""
+    return Fernet.generate_key().decode('ascii')
+
+
+def open_vault(database: Database, secret_key: SecretStr | None, path: Path) -> Vault:
+    """Given the database and where its key is, return the vault; a rotation of the key that was cut off is settled first."""
+    if secret_key is None:
+        settle_rotation(database, path)
+    return Vault(database, load_key(secret_key, path))
+
+
+def rotate_file(database: Database, path: Path) -> int:
+    """Given the database and the file of its key, encrypt everything with a new key and put that in its place.
+
+    Return how many secrets that were. Cut off at any moment, the next `open_vault` settles it: what is stored and the key
+    that opens it never part.
+    """
+    settle_rotation(database, path)
+    vault, key = Vault(database, load_key(None, path)), new_key()
+    with plain_errors(f'{path.parent.name}/{path.name}'), database.transaction():
+        write_beside(path, [key.encode() + b'\n'])
+        sync_folder(path.parent)
+        number = vault.rotate(key)
+    settle_rotation(database, path, wanted=key)
+    return number
+
+
+def settle_rotation(database: Database, path: Path, wanted: str = '') -> None:
+    """Given the file of the key, put a new key beside it in its place if that opens what is stored, or is the wanted one;
+    else take it away."""
+    beside = path.with_name(f'{path.name}.new')
+    if not beside.exists():
+        return
+    with plain_errors(f'{path.parent.name}/{path.name}'), database.transaction():
+        if not beside.exists():  # another process was quicker
+            return
+        key = beside.read_text('ascii', errors='replace').strip()
+        whole = _is_fernet_key(key)
+        if whole and (key == wanted or Vault(database, key).opens_any()):
+            os.replace(beside, path)
+        else:
+            beside.unlink()
+        sync_folder(path.parent)
 
 
 def load_key(secret_key: SecretStr | None, path: Path) -> str:

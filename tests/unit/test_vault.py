@@ -1,15 +1,18 @@
 """Secrets at rest: readable with the key, and with nothing else."""
 
+import contextlib
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from plumbus.errors import StoreError
+from plumbus.store import vault as vault_module
 from plumbus.store.database import Database
-from plumbus.store.vault import Vault, load_key
+from plumbus.store.vault import Vault, load_key, open_vault, rotate_file
 
 SECRET = 'correct horse ü 🔑'
 
@@ -135,3 +138,88 @@ def test_it_does_not_replace_a_damaged_key_file(tmp_path: Path, content: str) ->
         load_key(None, path)
     assert 'copy' in caught.value.remedy
     assert path.read_text() == content
+
+
+class Cut(Exception):
+    """The power goes off."""
+
+
+class TestRotation:
+    """Another key for everything, or nothing."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / 'keys' / 'secret.key'
+
+    @pytest.fixture
+    def filled(self, database: Database, path: Path) -> Database:
+        vault = open_vault(database, None, path)
+        for number in range(5):
+            vault.put(f'client:{number}', 'password', f'{SECRET} {number}')
+        return database
+
+    def all_is_there(self, folder: Path, path: Path) -> bool:
+        vault = open_vault(Database(folder), None, path)
+        kept = [vault.get(f'client:{number}', 'password') for number in range(5)]
+        return (
+            kept == [f'{SECRET} {number}' for number in range(5)]
+            and not path.with_name('secret.key.new').exists()
+        )
+
+    def test_everything_opens_with_the_new_key_and_with_no_other(self, filled: Database, path: Path) -> None:
+        old = load_key(None, path)
+        assert rotate_file(filled, path) == 5
+        new = load_key(None, path)
+        assert new != old
+        assert path.stat().st_mode & 0o077 == 0
+        assert self.all_is_there(filled.path, path)
+        assert len(Vault(Database(filled.path), old).unreadable()) == 5
+
+    def test_without_secrets_there_is_a_new_key_all_the_same(self, database: Database, path: Path) -> None:
+        old = load_key(None, path)
+        assert rotate_file(database, path) == 0
+        assert load_key(None, path) != old
+
+    def test_what_another_key_keeps_stays_as_it_is(self, filled: Database, path: Path) -> None:
+        other = Vault(filled, Fernet.generate_key().decode())
+        other.put('client:9', 'password', SECRET)
+        assert rotate_file(filled, path) == 5
+        assert other.get('client:9', 'password') == SECRET
+        assert self.all_is_there(filled.path, path)
+
+    @pytest.mark.parametrize(
+        ('module', 'step', 'times'),
+        [
+            (vault_module, 'write_beside', 1),
+            (vault_module, 'sync_folder', 1),
+            (vault_module, 'sync_folder', 2),
+            (vault_module.os, 'replace', 1),
+            *((vault_module.os, 'fsync', times) for times in (1, 2, 3, 4)),
+        ],
+    )
+    @pytest.mark.parametrize('when', ['before', 'after'])
+    def test_cut_off_at_any_step_nothing_is_lost(
+        self, filled: Database, path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, step: str, when: str,
+        times: int,
+    ) -> None:  # fmt: skip
+        real, calls = getattr(module, step), list[int]()
+
+        def cut(*args: Any, **kwargs: Any) -> Any:
+            calls.append(1)
+            if len(calls) == times and when == 'before':
+                raise Cut
+            result = real(*args, **kwargs)
+            if len(calls) == times:
+                raise Cut
+            return result
+
+        monkeypatch.setattr(module, step, cut)
+        with contextlib.suppress(Cut):
+            rotate_file(Database(filled.path), path)
+        monkeypatch.undo()
+        assert self.all_is_there(filled.path, path)
+        assert self.all_is_there(filled.path, path)
+
+    def test_a_new_key_that_was_cut_in_half_is_taken_away(self, filled: Database, path: Path) -> None:
+        path.with_name('secret.key.new').write_text('half a ke')
+        assert self.all_is_there(filled.path, path)
