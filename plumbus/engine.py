@@ -16,14 +16,12 @@ from plumbus.backup.targets import Targets
 from plumbus.backup.undonotes import UndoNotes
 from plumbus.config import Settings
 from plumbus.events import EventBus
-from plumbus.model import NotificationTarget, Status
+from plumbus.model import Status
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.scheduling.rules import Rules
 from plumbus.scheduling.scheduler import DueRun, Planned, Scheduler
-from plumbus.services.accounts import Accounts
 from plumbus.services.admission import Admission
-from plumbus.services.audit import Audit
 from plumbus.services.backups import Backups
 from plumbus.services.clients import Clients
 from plumbus.services.door import Door
@@ -32,6 +30,7 @@ from plumbus.services.history import History
 from plumbus.services.housekeeping import Housekeeping
 from plumbus.services.jobs import Jobs
 from plumbus.services.notify_parts import made_notifications
+from plumbus.services.people import made_people
 from plumbus.services.reconcile import Kind, Reconciler, kind_of_backups
 from plumbus.services.removal import Removal
 from plumbus.services.restores import Restores
@@ -39,15 +38,12 @@ from plumbus.services.retaining import Retaining
 from plumbus.services.runners import Runners
 from plumbus.services.runs import Runs
 from plumbus.services.search import Search, folded
-from plumbus.services.secrets import Secrets
 from plumbus.services.starting import Starting
 from plumbus.services.stock import Stock
 from plumbus.services.system import System
-from plumbus.services.tokens import Tokens
 from plumbus.services.verifications import Verifications
-from plumbus.store.audit_file import AuditFile
 from plumbus.store.claim import Claim
-from plumbus.store.documents import Documents, utc_now
+from plumbus.store.documents import utc_now
 from plumbus.store.opened import Store
 from plumbus.store.search_index import SearchIndex
 from plumbus.transfer.children import Children
@@ -83,7 +79,8 @@ class Engine:
             store=store, settings=settings, targets=targets, snapshots=snapshots, options=options, disk=disk,
             guard=self._store_guard, clock=clock, shared=shared,
         )  # fmt: skip
-        self._know_people(store, clock)
+        people = made_people(store, settings, clock)
+        self.accounts, self.users, self.tokens, self.audit, self.secrets = people
         removal = self._made_removal(store, snapshots, clock)
         self.jobs = self._made_jobs(store, snapshots, removal, clock)
         self.clients = Clients(
@@ -114,8 +111,9 @@ class Engine:
         )
         self._housekeeping = self._made_housekeeping(store, removal, clock)
         self.reconciler = self._made_reconciler()
-        parts = (store, self.events, self.jobs, settings, clock)
-        self.notifications, self._notifier = made_notifications(*parts)
+        self.notifications, self._notifier = made_notifications(
+            store, self.events, self.jobs, settings, clock
+        )
 
     def _made_jobs(self, store: Store, snapshots: Snapshots, removal: Removal, clock: Clock) -> Jobs:
         return Jobs(
@@ -125,19 +123,6 @@ class Engine:
                 jobs=store.jobs, clients=store.clients, backups=store.backups, queue=self._queue, events=self.events
             ),
         )  # fmt: skip
-
-    def _know_people(self, store: Store, clock: Clock) -> None:
-        self.accounts = Accounts(store.database, self.settings, clock)
-        self.users, self.tokens = self.accounts.users, Tokens(store.database, self.settings, clock)
-        self.audit = Audit(file=AuditFile(self.settings.data_dir.resolve() / 'logs'), now=clock)
-        targets = Documents(store.database, 'targets', NotificationTarget, clock)
-        owners: dict[str, Documents[Any]] = {
-            'client': store.clients,
-            'job': store.jobs,
-            'target': targets,
-            'user': self.users.accounts,
-        }
-        self.secrets = Secrets(vault=store.vault, owners=owners)
 
     @property
     def door(self) -> Self:
