@@ -117,12 +117,6 @@ def test_it_shows_progress_while_it_runs(engine: Engine, sshd: Sshd, source: Pat
     assert engine.backups.wait(backup.id, 30).status is Status.COMPLETED
 
 
-def test_it_ends_a_backup_that_takes_longer_than_allowed(engine: Engine, sshd: Sshd, source: Path) -> None:
-    write(source / 'file', 'x', sshd)
-    job = job_for(engine, sshd, source, timeout_minutes=1)
-    assert back_up(engine, job.id).status is Status.COMPLETED
-
-
 def test_it_restores_nothing_to_a_machine_that_is_gone(engine: Engine, sshd: Sshd, source: Path) -> None:
     write(source / 'file', 'x', sshd)
     backup = back_up(engine, job_for(engine, sshd, source).id)

@@ -1,10 +1,13 @@
 """PLUMBUS started by an ordinary user: snapshots keep owners, devices and all the rest, and give them back as they were."""
 
+import io
 import os
 import shutil
 import stat
 import subprocess
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -440,3 +443,41 @@ def test_it_verifies_what_it_made(served: Unprivileged, api: httpx.Client, sshd:
     assert ended['verify_errors'] == [
         f'{zoo}/links/relative leads to /elsewhere instead of ../contents/text.'
     ]
+
+
+def test_whoever_looks_into_it_sees_what_was_on_the_client(
+    api: httpx.Client, sshd: Sshd, zoo: Path, tmp_path: Path
+) -> None:
+    job = add_job(api, sshd, zoo)
+    first = back_up(api, job)
+    (zoo / 'links' / 'relative').unlink()
+    (zoo / 'links' / 'relative').symlink_to('elsewhere')
+    os.lchown(zoo / 'foreign' / 'link', 77, 78)
+    second = back_up(api, job)
+    at = f'/api/backups/{second["id"]}'
+
+    packed = api.get(f'{at}/download', params={'path': str(zoo), 'format': 'tar'}).content
+    (zoo / 'special' / 'socket').unlink()  # no archive holds one
+    (zoo / 'special' / 'also socket').unlink()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        members = {member.name.partition('/')[2]: member for member in archive}
+    links = {name for name, member in members.items() if member.issym()}
+    assert links >= {'links/relative', 'links/absolute', 'foreign/link'}
+    assert members['links/relative'].linkname == 'elsewhere'
+    assert (members['foreign/link'].uid, members['foreign/link'].gid) == (77, 78)
+    assert members['special/block device'].isblk() or members['special/also block device'].isblk()
+    assert members['foreign/suid'].mode == 0o6755
+    zipped = api.get(f'{at}/download', params={'path': str(zoo / 'links'), 'format': 'zip'}).content
+    with zipfile.ZipFile(io.BytesIO(zipped)) as made:
+        [relative] = [info for info in made.infolist() if info.filename.endswith('/relative')]
+        assert stat.S_ISLNK(relative.external_attr >> 16)
+        assert made.read(relative) == b'elsewhere'
+
+    for name in ('links/relative', 'special/fifo'):  # files here, but none over there
+        for what in ('download', 'preview'):
+            assert api.get(f'{at}/{what}', params={'path': str(zoo / name)}).status_code == 404
+    told = answered(api.get(f'{at}/diff', params={'against': first['id'], 'path': str(zoo)}))
+    assert [change['path'] for change in told['changed']] == [f'{zoo}/foreign/link', f'{zoo}/links/relative']
+    text = str(zoo / 'contents' / 'text')
+    versions = answered(api.get(f'/api/jobs/{second["job_id"]}/versions', params={'path': text}))
+    assert [each['backup_ids'] for each in versions] == [[first['id'], second['id']]]
