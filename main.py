@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import logging.handlers
 import signal
 import socket
 import sys
@@ -28,12 +27,10 @@ from plumbus.engine import Engine
 from plumbus.errors import PlumbusError
 from plumbus.model.fields import explain
 from plumbus.services.certificate import Certificate, certificate
-from plumbus.store.disk import make_private_folder, plain_errors
+from plumbus.store.program_log import set_up_logging
 
 HERE = Path(__file__).resolve().parent
 FAVICON = HERE / 'pages' / 'static' / 'favicon.svg'
-LOG_FORMAT = '%(asctime)s %(levelname)s %(name)s: %(message)s'
-LOG_BYTES, LOG_FILES = 5_000_000, 5
 OPEN_REQUESTS_LIMIT_S = 3
 WINDOW = (1280, 860)
 log = logging.getLogger('plumbus')
@@ -46,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run.carry_out(partial(read_settings, options), options))
     try:
         settings = read_settings(options)
-        set_up_logging(settings.data_dir)
+        set_up_logging(settings.data_dir, settings.log_format, settings.log_level)
         engine = Engine(settings)
         engine.claim()  # before the port: two on one data folder is the clearer complaint
         secured = None if options.native else certificate(settings)
@@ -74,21 +71,6 @@ def read_settings(options: argparse.Namespace) -> Settings:
     except ValidationError as error:
         wrong = '; '.join(f'{name} {why}' for name, why in explain(error).items())
         raise PlumbusError(f'A setting is wrong: {wrong}.', 'See docs/configuration.md.') from None
-
-
-def set_up_logging(data_dir: Path) -> None:
-    """Given the data folder, log to stderr and to logs/plumbus.log there, which is rotated."""
-    with plain_errors('logs/'):
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_private_folder(data_dir / 'logs')
-        kept = logging.handlers.RotatingFileHandler(
-            data_dir / 'logs' / 'plumbus.log', maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding='utf-8'
-        )
-    handlers: list[logging.Handler] = [logging.StreamHandler(), kept]
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
-    logging.captureWarnings(capture=True)
-    # Failed connections are told in plain words where they happen; here they would be stack traces.
-    logging.getLogger('paramiko').setLevel(logging.CRITICAL)
 
 
 def free_port(host: str, port: int) -> int:

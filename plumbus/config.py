@@ -3,7 +3,7 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     host: str = Field('127.0.0.1', description='Listen address.')
     public_url: HttpUrl | None = Field(
         None, description='Where browsers reach PLUMBUS; for links in messages.'
+    )
+    metrics_open: bool = Field(False, description='Whether /metrics answers without a token.')
+    log_format: Literal['text', 'json'] = Field('text', description='How lines of the log look.')
+    log_level: Literal['debug', 'info', 'warning', 'error'] = Field(
+        'info', description='From which level on it is logged.'
     )
     port: int = Field(5000, ge=0, le=65535, description='Listen port.')
     admin_password: SecretStr | None = Field(None, description='Creates the user admin at the first start.')

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Self, cast
 
 from plumbus.backup.capabilities import local_options, local_rsync, probe_file_system
@@ -12,6 +13,7 @@ from plumbus.backup.guards import StoreGuard
 from plumbus.backup.prune import Sweeper
 from plumbus.backup.reporting import LiveRuns
 from plumbus.backup.snapshots import Snapshots
+from plumbus.backup.stats import room
 from plumbus.backup.targets import Targets
 from plumbus.backup.undonotes import UndoNotes
 from plumbus.config import Settings
@@ -29,6 +31,7 @@ from plumbus.services.due import Due
 from plumbus.services.history import History
 from plumbus.services.housekeeping import Housekeeping
 from plumbus.services.jobs import Jobs
+from plumbus.services.metrics import Metrics
 from plumbus.services.notify_parts import made_notifications
 from plumbus.services.people import made_people
 from plumbus.services.reconcile import Kind, Reconciler, kind_of_backups
@@ -55,7 +58,7 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, verifications,
-    retention, notifications, accounts, users, tokens, audit, secrets, system."""
+    retention, notifications, metrics, accounts, users, tokens, audit, secrets, system."""
 
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
@@ -111,9 +114,17 @@ class Engine:
         )
         self._housekeeping = self._made_housekeeping(store, removal, clock)
         self.reconciler = self._made_reconciler()
-        self.notifications, self._notifier = made_notifications(
-            store, self.events, self.jobs, settings, clock
-        )
+        self._tell(store, clock)
+
+    def _tell(self, store: Store, clock: Clock) -> None:
+        parts = (store, self.events, self.jobs, self.settings, clock)
+        self.notifications, self._notifier = made_notifications(*parts)
+        self.metrics = Metrics(
+            jobs=store.jobs, clients=store.clients, backups=store.backups, queued=self._queue.queued, running=self._queue.running,
+            disk_space=partial(room, self.backups.snapshots.root), lag_s=lambda: self._scheduler.lag_s,
+            scheduler_alive=lambda: self._scheduler.alive, waiting_messages=self.notifications.outbox.waiting,
+            write_times=store.database.write_times, zone=self.settings.zone, now=clock,
+        )  # fmt: skip
 
     def _made_jobs(self, store: Store, snapshots: Snapshots, removal: Removal, clock: Clock) -> Jobs:
         return Jobs(

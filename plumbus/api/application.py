@@ -14,6 +14,7 @@ from plumbus.api import (
     downloads,
     jobs,
     login,
+    metrics,
     notifications,
     people,
     pruning,
@@ -33,7 +34,7 @@ from plumbus.engine import Engine
 ASSETS = '/api/docs/assets'
 ROUTERS = (
     clients.router, jobs.router, pruning.router, backups.router, downloads.router, comparing.router, search.router, restores.router,
-    verifications.router, notifications.router, people.router, system.router,
+    verifications.router, notifications.router, people.router, metrics.router, system.router,
 )  # fmt: skip
 DESCRIPTION = 'Backups of Linux machines over SSH and rsync. Times are ISO 8601 with offset, sizes are bytes.'
 

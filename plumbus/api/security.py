@@ -15,11 +15,13 @@ from plumbus.api.proxies import FORWARDED
 from plumbus.engine import Engine
 from plumbus.errors import NotLoggedIn, NotPermitted, PlumbusError
 from plumbus.model import Actor, acting
+from plumbus.model import Scope as May
 
 COOKIE = 'plumbus_session'
 LOGIN_PATHS = frozenset({'/login', '/setup', '/logout'})
 WINDOW_PATH = '/window'  # the way in of a desktop window, by a secret that is used once
 OPEN_API = frozenset({'/api/health', '/api/version', WINDOW_PATH})
+METRICS_PATH = '/metrics'
 # What NiceGUI serves to a page, the login page too; no page may ever stand below these.
 OPEN_PREFIXES = ('/_nicegui/', '/_nicegui_ws/', '/static/')
 READING = frozenset({'GET', 'HEAD', 'OPTIONS'})
@@ -59,6 +61,8 @@ class Gate:
             if known is None:
                 raise WRONG_TOKEN
             return known
+        if scope['path'] == METRICS_PATH and self._engine.settings.metrics_open:
+            return Actor(name='anybody', kind='token', scope=May.READ, address=address(scope))
         visitor = await self.visitor(scope)
         if visitor is None:
             raise NO_TOKEN

@@ -65,3 +65,12 @@ def disk_space(folder: Path) -> dict[str, int]:
         'disk_free_bytes': status.f_bavail * status.f_frsize,
         'disk_total_bytes': status.f_blocks * status.f_frsize,
     }
+
+
+def room(folder: Path) -> tuple[int, int]:
+    """Given a folder, return free and total bytes of its disk; both 0 if it cannot be asked, as when it is not mounted."""
+    try:
+        space = disk_space(folder)
+    except OSError:
+        return 0, 0
+    return space['disk_free_bytes'], space['disk_total_bytes']

@@ -19,7 +19,7 @@ PAUSES_S = (60, 300, 1800, 7200)  # before each further attempt
 MOST_WAITING = 500
 MOST_AT_ONCE = 5  # of one kind; more of them become one message
 KEPT = 1000
-EVERYTHING = 10**9
+WAITING = {'status': 'waiting'}
 log = logging.getLogger(__name__)
 
 
@@ -47,6 +47,10 @@ class Outbox:
         """Return a page of what was sent and what waits, newest first."""
         return self._deliveries.select(limit=limit, offset=offset)
 
+    def waiting(self) -> int:
+        """Return how many are not delivered yet."""
+        return self._deliveries.count(match=WAITING)
+
     def post(self, messages: Sequence[Message]) -> set[Message]:
         """Given messages, put each into the way to every target that wants it. Return those that someone wants."""
         taken: set[Message] = set()
@@ -68,9 +72,7 @@ class Outbox:
 
     def deliver(self, cancellation: Cancellation) -> None:
         """Send what is due: to each target in the order of the messages, which therefore wait for an earlier one."""
-        waiting = self._deliveries.select(
-            lambda raw: raw['status'] == 'waiting', newest_first=False, limit=EVERYTHING
-        ).items
+        waiting = self._deliveries.all(WAITING)
         for _, ours in groupby(sorted(waiting, key=_line), key=_line):
             for delivery in ours:
                 cancellation.check()
@@ -131,7 +133,7 @@ class Outbox:
         if not fresh:
             return
         with self._deliveries.transaction():
-            room = MOST_WAITING - self._deliveries.count(lambda raw: raw['status'] == 'waiting')
+            room = MOST_WAITING - self.waiting()
             for place, delivery in enumerate(fresh):
                 if delivery.status == 'waiting' and place >= room:
                     full = {
@@ -145,11 +147,9 @@ class Outbox:
         self._events.publish(Changed(noun='notification', id=0, action='created'))
 
     def _forget_old(self) -> None:
-        ended = self._deliveries.select(
-            lambda raw: raw['status'] != 'waiting', limit=EVERYTHING, offset=KEPT
-        ).items
-        if ended:
-            self._deliveries.remove_all([delivery.id for delivery in ended])
+        ended = self._deliveries.ids({'status': frozenset({'delivered', 'failed'})})
+        if len(ended) > KEPT:
+            self._deliveries.remove_all(ended[:-KEPT])
 
 
 def _line(delivery: Delivery) -> int:

@@ -1,6 +1,6 @@
 """The weekly report: what was protected, what failed, how much grew, and when the disk will be full."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from statistics import linear_regression
@@ -60,14 +60,16 @@ class Reporter:
     backups: Documents[Backup]
     jobs: Documents[Job]
     clients: Documents[Client]
-    overdue: Callable[[], Sequence[int]]
+    overdue: Callable[[], Collection[int]]
     disk_space: Callable[[], tuple[int, int]]
     reserve_percent: float
 
     def lines(self, now: datetime) -> list[str]:
         """Return the title, then the paragraphs."""
         sums = Sums(since=now - WEEK)
-        known = standings(self.backups, sums.add)
+        for raw in self.backups.raw():
+            sums.add(raw)
+        known = standings(self.backups)
         jobs = self.jobs.all()
         bad = self._bad(jobs, known)
         title = f'Weekly report: {"all is well" if not bad else _counted(len(bad), "job needs", "jobs need") + " attention"}'

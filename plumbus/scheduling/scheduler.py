@@ -99,6 +99,11 @@ class Scheduler:
         """Whether the thread runs and has ticked within the last minute."""
         return self._thread.is_alive() and self._monotonic() - self._last_look[1] < DEAD_AFTER_S
 
+    @property
+    def lag_s(self) -> float:
+        """How late it is: seconds since its last look, but for the one that lies between two of them."""
+        return max(0.0, self._monotonic() - self._last_look[1] - TICK_S)
+
     def start(self) -> None:
         """Plan all jobs and let the thread begin. A job whose schedule cannot be read is logged and left out."""
         self.plan_all()

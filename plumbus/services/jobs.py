@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from plumbus.backup.snapshots import Snapshots
+from plumbus.backup.standing import standings
 from plumbus.errors import Conflict, InvalidInput
 from plumbus.events import Changed, EventBus
 from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Trigger, checked
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling import timing
+from plumbus.services.overdue import Overdue
 from plumbus.services.records import revision_of
 from plumbus.services.removal import Removal
 from plumbus.services.starting import Starting
@@ -20,7 +22,6 @@ from plumbus.store.runlog import RunLogs
 
 PLANNED_BY = ('schedule', 'timezone', 'enabled')
 NOT_STORED = {'ping_url'}
-OVERDUE_GRACE = timedelta(hours=1)
 
 
 class Plan(Protocol):
@@ -155,22 +156,9 @@ class Jobs:
         ):  # checked when it was saved; the machine's zones may have changed
             return self.zone
 
-    def overdue(self) -> list[Job]:
-        """Return the enabled jobs whose next run after their last good backup should have ended an hour ago or more."""
-        good = self._latest(lambda raw: raw['status'] in {'completed', 'warning'})
-        return [
-            job
-            for job in self.jobs.all()
-            if job.enabled and job.schedule and self._is_overdue(job, good.get(job.id))
-        ]
-
-    def _is_overdue(self, job: Job, last_good: Backup | None) -> bool:
-        since = (last_good.start_time if last_good else job.created_at) or self.now()
-        try:
-            due = timing.next_runs(job.schedule or '', self.zone_of(job), since, 1)
-        except InvalidInput:
-            return True  # a schedule that nobody can read never runs
-        return bool(due) and due[0] + OVERDUE_GRACE < self.now()
+    def overdue(self) -> set[int]:
+        """Return the ids of the enabled jobs whose next run after their last good backup should have begun an hour ago or more."""
+        return Overdue(zone=self.zone, now=self.now()).ids(self.jobs.raw(), standings(self.backups))
 
     def _latest(self, where: Callable[[Mapping[str, Any]], bool] = lambda _: True) -> dict[int, Backup]:
         latest: dict[int, Backup] = {}

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 
-from plumbus.backup.stats import disk_space
+from plumbus.backup.stats import room
 from plumbus.config import Settings
 from plumbus.events import EventBus
 from plumbus.model import Delivery, NotificationTarget
@@ -40,17 +40,14 @@ def made_notifications(
     )
     alerts = Alerts(Documents(store.database, 'alerts', Alert, clock))
     writer = Writer(zone=settings.zone, public_url=str(settings.public_url or ''))
-    room = _room_of(settings.data_dir.resolve() / 'backups')
-
-    def overdue() -> list[int]:
-        return [job.id for job in jobs.overdue()]
+    space = partial(room, settings.data_dir.resolve() / 'backups')
 
     watch = Watch(
         backups=store.backups, jobs=store.jobs, clients=store.clients, alerts=alerts, outbox=outbox, writer=writer,
-        settings=preferences.get, overdue=overdue, disk_space=room, now=clock,
+        settings=preferences.get, overdue=jobs.overdue, disk_space=space, now=clock,
     )  # fmt: skip
     reporter = Reporter(
-        backups=store.backups, jobs=store.jobs, clients=store.clients, overdue=overdue, disk_space=room,
+        backups=store.backups, jobs=store.jobs, clients=store.clients, overdue=jobs.overdue, disk_space=space,
         reserve_percent=settings.disk_reserve_percent,
     )  # fmt: skip
     pinger = Pinger(
@@ -65,14 +62,3 @@ def made_notifications(
         job_exists=store.jobs.exists,
     )  # fmt: skip
     return service, notifier
-
-
-def _room_of(folder: Path) -> Callable[[], tuple[int, int]]:
-    def room() -> tuple[int, int]:
-        try:
-            space = disk_space(folder)
-        except OSError:  # it is not mounted; backups say so
-            return 0, 0
-        return space['disk_free_bytes'], space['disk_total_bytes']
-
-    return room

@@ -133,6 +133,7 @@ RIGHTS: Mapping[str, Right] = {
     'retention.prune': Right(scope=READ, action='job.prune', stricter=_really, told=_really),
     'search.find': Right(scope=READ),
     **_readings('system', 'stats storage public_key'),
+    **_readings('metrics', 'text content_type'),
     'system.version': Right(scope=None),
     'system.health': Right(scope=None),
     'accounts.has_users': Right(scope=None),

@@ -5,7 +5,9 @@ from typing import Any
 
 from plumbus.store.rows import Column
 
-GOOD = frozenset({'completed', 'warning'})
+GOOD = ('completed', 'warning')
+JUDGED = (*GOOD, 'failed')  # one that was cancelled or interrupted says nothing about its job
+ENDED = (*JUDGED, 'cancelled', 'interrupted')
 # The names of fields whose text a search looks into.
 SEARCHED = ('job_name', 'client_name', 'error_message')
 
@@ -26,8 +28,16 @@ def _kept(document: Mapping[str, Any]) -> bool:
     return bool(document.get('backup_path'))
 
 
-def _good_of(document: Mapping[str, Any]) -> Hashable:
-    return document.get('job_id') if document.get('status') in GOOD else None
+def _job_of(*statuses: str) -> Callable[[Mapping[str, Any]], Hashable]:
+    def column(document: Mapping[str, Any]) -> Hashable:
+        return document.get('job_id') if document.get('status') in statuses else None
+
+    return column
+
+
+def _damaged_of(document: Mapping[str, Any]) -> Hashable:
+    damaged = document.get('verify_status') == 'damaged' and _kept(document)
+    return document.get('job_id') if damaged else None
 
 
 RUN: Mapping[str, Column] = {
@@ -36,10 +46,20 @@ RUN: Mapping[str, Column] = {
     'status': _field('status'),
     'words': _words,
 }
-# `kept`: whether there is a snapshot; `good_of`: the job whose run was good.
+BACKUP: Mapping[str, Column] = {
+    **RUN,
+    'kept': _kept,
+    'good_of': _job_of(*GOOD),
+    'judged_of': _job_of(*JUDGED),
+    'ended_of': _job_of(*ENDED),
+    'damaged_of': _damaged_of,
+}
+# `kept`: whether there is a snapshot; `good_of` and its like: the job, if its run was good, says how the job is, has ended, or
+# left a snapshot that was found damaged.
 COLUMNS: Mapping[str, Mapping[str, Column]] = {
     'jobs': {'client_id': _field('client_id')},
-    'backups': {**RUN, 'kept': _kept, 'good_of': _good_of},
+    'backups': BACKUP,
     'restores': {**RUN, 'backup_id': _field('backup_id')},
+    'deliveries': {'status': _field('status')},
     'verifications': {**RUN, 'backup_id': _field('backup_id')},
 }

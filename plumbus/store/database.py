@@ -17,6 +17,7 @@ from plumbus.store.reading import Signature
 from plumbus.store.rows import Watcher
 from plumbus.store.storage import JournalledStorage, Migration
 from plumbus.store.tables import JournalledTinyDB, RowTable
+from plumbus.store.write_times import WriteTimes
 
 # History grows without end; in a file of its own it cannot endanger the configuration.
 HISTORY_TABLES = frozenset({'backups', 'restores', 'verifications', 'deliveries'})
@@ -69,6 +70,11 @@ class Database:
                 raise
             finally:
                 self._leave()
+
+    @property
+    def write_times(self) -> WriteTimes:
+        """How long writes have taken since the start."""
+        return self._files.write_times
 
     def table(self, name: str) -> RowTable:
         """Given the name of a table, return it; it comes to be with its first document."""

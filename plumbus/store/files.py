@@ -9,6 +9,7 @@ from plumbus.errors import StoreError
 from plumbus.store.journal import Journal
 from plumbus.store.reading import Signature
 from plumbus.store.storage import Columns, JournalledStorage, Migration
+from plumbus.store.write_times import WriteTimes
 
 JOURNAL = 'journal.jsonl'
 # Spread out for people; history grows too long for that.
@@ -44,6 +45,7 @@ class Files:
         self, folder: Path, migrations: Mapping[str, Sequence[Migration]], columns: Columns | None = None
     ) -> None:
         self.deferred = False
+        self.write_times = WriteTimes()
         self.journal = Journal(folder / JOURNAL)
         self.storages = {
             name: JournalledStorage(
@@ -74,7 +76,8 @@ class Files:
         end, place = pending[0].state.end, pending[0].state.journal[0]
         newest = 1 + max(storage.state.newest for storage in pending)
         told = {storage.name: storage.changes() for storage in pending}
-        longer = self.journal.append(end, {'seq': newest, **told})
+        with self.write_times.measured():
+            longer = self.journal.append(end, {'seq': newest, **told})
         for storage in self._loaded():
             if (storage.state.journal[0], storage.state.end) == (place, end):
                 storage.state.journal, storage.state.end = (place, longer), longer

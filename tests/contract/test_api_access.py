@@ -37,7 +37,7 @@ ROUTES = [
     ('GET', '/api/notifications/deliveries'), ('GET', '/api/notifications/settings'), ('PUT', '/api/notifications/settings'),
     ('GET', '/api/notifications/1'), ('PUT', '/api/notifications/1'), ('DELETE', '/api/notifications/1'),
     ('POST', '/api/notifications/1/test'),
-    ('GET', '/api/stats'),
+    ('GET', '/api/stats'), ('GET', '/metrics'),
     ('GET', '/api/tokens'), ('POST', '/api/tokens'), ('DELETE', '/api/tokens/1'),
     ('GET', '/api/users'), ('POST', '/api/users'), ('GET', '/api/users/1'), ('PUT', '/api/users/1'), ('DELETE', '/api/users/1'),
     ('GET', '/api/audit'),

@@ -40,6 +40,7 @@ ONLY_IN = {
     'croniter': ('plumbus/scheduling/timing.py',),
     'cron_descriptor': ('plumbus/scheduling/timing.py',),
     'schedule': ('plumbus/scheduling/scheduler.py',),
+    'prometheus_client': ('plumbus/services/metrics.py',),
     'apprise': ('plumbus/notify/services.py',),
     'nicegui': ('pages/*.py', 'main.py'),
     'fastapi': ('plumbus/api/*.py', 'pages/*.py', 'main.py'),  # a page function takes FastAPI's Request
