@@ -79,8 +79,8 @@ class Errors:
         status = _status_of(error)
         headers = {'WWW-Authenticate': 'Bearer'} if status == 401 else None
         extra: dict[str, Any] = {'fields': error.fields} if isinstance(error, InvalidInput) else {}
-        if isinstance(error, ClientError | TransferFailed):
-            extra = {'cause': error.cause}
+        if cause := getattr(error, 'cause', None):
+            extra = {'cause': cause}
         return problem(status, self._without_paths(str(error)), headers, **extra)
 
     def _of_plumbus(self, _: Request, error: Exception) -> Answer:
