@@ -1,28 +1,39 @@
 """The names in all snapshots, to be found at once. Derived from the manifests: whatever is wrong with it, it is made anew.
 
 Each path stands here once for each stretch of a job's backups that have it: from the backup that `first` had it to the
-`last` one, which is null while the newest backup has it. Names are kept once for all jobs.
+`last` one, which is null while the newest backup has it. Names are kept once for all jobs, with the threes of letters in
+each (FTS5, trigram), so that a rare name among millions is found at once.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from plumbus.errors import StoreError
 from plumbus.store.disk import make_private_folder, plain_errors
 
-VERSION = 1
+VERSION = 2
 BUSY_S = 30
 MOST_MATCHES = 10_000
 WILDCARDS = frozenset('*?[')
+SCOPES = {
+    'job_id': 'folders.job_id = :job_id',
+    'client_id': 'folders.job_id IN (SELECT job_id FROM backups WHERE client_id = :client_id)',
+    'backup_id': 'folders.job_id = (SELECT job_id FROM backups WHERE id = :backup_id)',
+}
 TABLES = """
 CREATE TABLE backups (id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, client_id INTEGER NOT NULL);
 CREATE INDEX backups_of_job ON backups (job_id, id);
 CREATE TABLE names (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, folded TEXT NOT NULL);
-CREATE TABLE folders (id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, path BLOB NOT NULL, UNIQUE (job_id, path));
+CREATE INDEX names_folded ON names (folded);
+CREATE VIRTUAL TABLE threes USING fts5 (folded, content = '', detail = none, columnsize = 0, tokenize = 'trigram case_sensitive 1');
+CREATE TABLE folders (
+    id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, path BLOB NOT NULL, folded TEXT NOT NULL, UNIQUE (job_id, path)
+);
 CREATE TABLE files (
     name_id INTEGER NOT NULL, folder_id INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER, kind TEXT NOT NULL,
     size INTEGER NOT NULL, modified INTEGER NOT NULL, PRIMARY KEY (name_id, folder_id, first)
@@ -35,10 +46,12 @@ CREATE TEMP TABLE present (
     name_id INTEGER, folder_id INTEGER, kind TEXT, size INTEGER, modified INTEGER, PRIMARY KEY (name_id, folder_id)
 ) WITHOUT ROWID;
 """
-# :id is the new backup, :before the one of the job that was the newest until now.
+# :id is the new backup, :before the one of the job that was the newest until now; folded folders have a slash at both ends.
 MERGE = (
     'INSERT INTO names (name, folded) SELECT DISTINCT name, folded(name) FROM entering WHERE name NOT IN (SELECT name FROM names)',
-    'INSERT OR IGNORE INTO folders (job_id, path) SELECT DISTINCT :job_id, folder FROM entering',
+    'INSERT INTO threes (rowid, folded) SELECT id, folded FROM names WHERE id > :names',
+    """INSERT OR IGNORE INTO folders (job_id, path, folded) SELECT :job_id, folder, rtrim('/' || folded(folder), '/') || '/'
+       FROM (SELECT DISTINCT folder FROM entering)""",
     """INSERT OR IGNORE INTO present SELECT names.id, folders.id, kind, size, modified FROM entering
        JOIN names ON names.name = entering.name JOIN folders ON folders.job_id = :job_id AND folders.path = entering.folder""",
     """UPDATE files SET last = :before
@@ -55,12 +68,14 @@ UNHELD = """
 DELETE FROM files WHERE folder_id IN (SELECT id FROM folders WHERE job_id = :job_id) AND NOT EXISTS (
     SELECT 1 FROM backups WHERE job_id = :job_id AND backups.id BETWEEN first AND ifnull(last, 9e18))
 """
-# CROSS JOIN keeps this order: names are few, for all jobs share them.
-FIND = """
+COLUMNS = """
 SELECT names.id, folders.id, folders.job_id, folders.path, names.name, first, ifnull(last, 9223372036854775807), kind, size, modified
-FROM names CROSS JOIN files ON files.name_id = names.id CROSS JOIN folders ON folders.id = files.folder_id
-WHERE {match} AND {scope} LIMIT {limit}
 """
+# CROSS JOIN keeps the order: from names, of which few match, or from the folders of a job, or from folders that match.
+BY_NAME = 'FROM names CROSS JOIN files ON files.name_id = names.id CROSS JOIN folders ON folders.id = files.folder_id'
+BY_FOLDER = 'FROM folders CROSS JOIN files ON files.folder_id = folders.id CROSS JOIN names ON names.id = files.name_id'
+AMONG = 'names.id IN (SELECT rowid FROM threes WHERE threes MATCH :threes)'
+FEW = 20_000
 
 
 class Row(NamedTuple):
@@ -139,8 +154,9 @@ class SearchIndex:
             index.executemany('INSERT INTO entering VALUES (?, ?, ?, ?, ?)', rows)
             newest = 'SELECT ifnull(max(id), 0) FROM backups WHERE job_id = ?'
             before = index.execute(newest, (backup.job_id,)).fetchone()[0]
+            names = index.execute('SELECT ifnull(max(id), 0) FROM names').fetchone()[0]
             for step in MERGE:
-                index.execute(step, {**backup._asdict(), 'before': before})
+                index.execute(step, {**backup._asdict(), 'before': before, 'names': names})
             index.execute('COMMIT')
 
     def remove(self, backups: Sequence[Known]) -> None:
@@ -168,13 +184,17 @@ class SearchIndex:
 
         Letters match in either case. Raise StoreError if the index is damaged.
         """
-        match, given = _match(text)
+        wanted = text.casefold()
         scope = {'job_id': job_id, 'client_id': client_id, 'backup_id': backup_id}
-        query = FIND.format(match=match, scope=_scope(scope), limit=MOST_MATCHES + 1)
+        rows: dict[tuple[int, int, int], tuple[Any, ...]] = {}
         with self._connected() as index:
-            rows = index.execute(query, {**given, **scope}).fetchall()
+            for way, match, given in _ways(index, wanted, scoped=any(scope.values())):
+                query = f'{COLUMNS} {way} WHERE {match} AND {_scope(scope)} LIMIT {MOST_MATCHES + 1}'
+                for row in index.execute(query, {**given, **scope}):
+                    rows.setdefault((row[0], row[1], row[5]), row)
             held = _held(index)
-        return _merged(rows[:MOST_MATCHES], held), len(rows) > MOST_MATCHES
+        found = list(rows.values())
+        return _merged(found[:MOST_MATCHES], held), len(found) > MOST_MATCHES
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -189,20 +209,54 @@ class SearchIndex:
             ) from error
 
 
-def _match(text: str) -> tuple[str, dict[str, str]]:
-    wanted = text.casefold()
-    name = wanted.rpartition('/')[2]
+Way = tuple[str, str, dict[str, str]]
+
+
+def _ways(index: sqlite3.Connection, wanted: str, *, scoped: bool) -> Iterator[Way]:
+    """Given what is wanted, in one case, yield the queries that find it: where from, by which test, with which values."""
+    if '/' in wanted:
+        yield from _by_path(wanted)
+        return
+    yield BY_NAME, 'names.folded = :name', {'name': wanted}  # exact names are found among however many
+    pattern = bool(WILDCARDS & set(wanted))
+    test = 'names.folded GLOB :name' if pattern else 'instr(names.folded, :name) > 0'
+    threes = ' AND '.join(_threes(wanted))
+    count = 'SELECT count(*) FROM (SELECT rowid FROM threes WHERE threes MATCH ? LIMIT ?)'
+    few = threes and index.execute(count, (threes, FEW)).fetchone()[0] < FEW
+    if scoped and not few:
+        yield BY_FOLDER, test, {'name': wanted}
+    elif threes:
+        yield BY_NAME, f'{AMONG} AND {test}', {'name': wanted, 'threes': threes}
+    else:
+        yield BY_NAME, test, {'name': wanted}
+
+
+def _by_path(wanted: str) -> Iterator[Way]:
+    """Either all of it is in the path of a folder, or its end is the beginning of a name: names have no slash."""
+    head, _, name = wanted.rpartition('/')
     if WILDCARDS & set(wanted):
-        pattern = wanted if '/' not in wanted else f'*{wanted}'
-        column = (
-            'names.folded' if '/' not in wanted else "('/' || folded(folders.path) || '/' || names.folded)"
+        match, given = '(folders.folded || names.folded) GLOB :pattern', {'pattern': f'*{wanted}'}
+        threes = ' AND '.join(_threes(re.split('[*?]', name)[-1])) if '[' not in wanted else ''
+        yield (
+            (BY_NAME, f'{AMONG} AND {match}', {**given, 'threes': threes})
+            if threes
+            else (BY_FOLDER, match, given)
         )
-        return f'{column} GLOB :pattern', {'pattern': pattern}
-    match = 'instr(names.folded, :name) > 0' if name else 'true'
-    if '/' not in wanted:
-        return match, {'name': name}
-    whole = "instr('/' || folded(folders.path) || '/' || names.folded, :whole) > 0"
-    return f'{match} AND {whole}', {'name': name, 'whole': wanted}
+        return
+    yield BY_FOLDER, 'instr(folders.folded, :wanted) > 0', {'wanted': wanted}
+    if name:
+        begins = 'names.folded >= :name AND names.folded < :name || char(1114111)'
+        ends = 'substr(folders.folded, -length(:head)) = :head'
+        yield BY_FOLDER if head else BY_NAME, f'{ends} AND {begins}', {'head': f'{head}/', 'name': name}
+
+
+def _threes(wanted: str) -> list[str]:
+    """Given text or a pattern, return threes of letters that any match holds, as FTS5 wants them; side by side is enough."""
+    found = []
+    for run in re.split('[*?]', wanted.partition('[')[0]):
+        starts = [*range(0, len(run) - 2, 3), len(run) - 3] if len(run) >= 3 else []
+        found += ['"' + run[start : start + 3].replace('"', '""') + '"' for start in starts]
+    return list(dict.fromkeys(found))
 
 
 def _scope(scope: dict[str, int | None]) -> str:
@@ -210,8 +264,8 @@ def _scope(scope: dict[str, int | None]) -> str:
     held = 'backups.job_id = folders.job_id AND backups.id BETWEEN first AND ifnull(last, 9e18)'
     one = ' AND backups.id = :backup_id' if scope['backup_id'] is not None else ''
     client = ' AND backups.client_id = :client_id' if scope['client_id'] is not None else ''
-    job = 'folders.job_id = :job_id AND ' if scope['job_id'] is not None else ''
-    return f'{job}EXISTS (SELECT 1 FROM backups WHERE {held}{one}{client})'  # noqa: S608
+    wanted = [text for name, text in SCOPES.items() if scope[name] is not None]
+    return ' AND '.join([*wanted, f'EXISTS (SELECT 1 FROM backups WHERE {held}{one}{client})'])  # noqa: S608
 
 
 def _held(index: sqlite3.Connection) -> dict[int, list[int]]:
@@ -221,9 +275,7 @@ def _held(index: sqlite3.Connection) -> dict[int, list[int]]:
     return held
 
 
-def _merged(
-    rows: Iterable[tuple[int, int, int, bytes, bytes, int, int, str, int, int]], held: dict[int, list[int]]
-) -> list[Hit]:
+def _merged(rows: Iterable[tuple[Any, ...]], held: dict[int, list[int]]) -> list[Hit]:
     hits: dict[tuple[int, int], Hit] = {}
     for name_id, folder_id, job_id, folder, name, first, last, kind, size, modified in rows:
         having = [one for one in held.get(job_id, ()) if first <= one <= last]

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,62 @@ def test_more_than_can_be_counted_is_said(index: SearchIndex) -> None:
     index.add(Known(1, 1, 1), rows(*(f'file-{number}' for number in range(10_001))))
     hits, more = index.find('file')
     assert (len(hits), more) == (10_000, True)
+
+
+QUERIES = (
+    'a', 'ab', 'abc', 'bcd.x', 'ÄB', 'x/abc', '/abc', 'x/', '/', 'y/x/ab', 'x/a*d', '*/abcd.x', '*.x', 'a?c*', '[ab]b*', 'ab*[', '"', 'b"c',
+    'abcd.xy', 'zzz', "it's", '%', '_b', 'abcabc', 'cab',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize('scope', [{}, {'job_id': 2}, {'client_id': 1}, {'backup_id': 3}], ids=str)
+@pytest.mark.parametrize('few', [0, 10_000], ids=['by folder', 'by name'])
+def test_it_finds_by_whatever_way_what_a_walk_would_find(
+    index: SearchIndex, monkeypatch: pytest.MonkeyPatch, scope: dict[str, int], few: int
+) -> None:
+    monkeypatch.setattr('plumbus.store.search_index.FEW', few)
+    names = [
+        'abc',
+        'ABCD.x',
+        'abcd.xy',
+        'äbc',
+        'a',
+        'b"cd',
+        "it's",
+        'x',
+        'x%y',
+        '_b_',
+        'abcabcab',
+        'c[b',
+        'cabab',
+    ]
+    folders = ['', 'x', 'X/x', 'y/x', 'abc/y', 'a"b']
+    paths: dict[int, list[tuple[str, str]]] = {1: [], 2: []}
+    for backup, job in ((1, 1), (2, 2), (3, 2)):
+        rows = [
+            Row(folder.encode(), name.encode(), 'f', 1, 1)
+            for place, folder in enumerate(folders)
+            for number, name in enumerate(names)
+            if (place + number + job) % 3
+        ]
+        index.add(Known(backup, job, client_id=job), rows)
+        paths[job] = [(row.folder.decode(), row.name.decode()) for row in rows]
+    jobs = {'job_id': [2], 'client_id': [1], 'backup_id': [2]}.get(next(iter(scope), ''), [1, 2])
+    for query in QUERIES:
+        hits, more = index.find(query, **scope)
+        expected = {(job, *path) for job in jobs for path in paths[job] if walked(query.casefold(), *path)}
+        assert {(hit.job_id, hit.folder.decode(), hit.name.decode()) for hit in hits} == expected, query
+        assert (len(hits), more) == (len(expected), False)
+
+
+def walked(query: str, folder: str, name: str) -> bool:
+    whole = (f'/{folder}/{name}' if folder else f'/{name}').casefold()
+    text = whole if '/' in query else name.casefold()
+    if set('*?[') & set(query):
+        return bool(glob(f'*{query}' if '/' in query else query, text))
+    return query in text
+
+
+def glob(pattern: str, text: str) -> int:
+    with closing(sqlite3.connect(':memory:')) as database:
+        return int(database.execute('SELECT ? GLOB ?', (text, pattern)).fetchone()[0])
