@@ -9,7 +9,7 @@ from nicegui import ui
 from pages import theme
 from pages.calls import ask
 from pages.widgets.fields import field, named
-from pages.widgets.text import Text, box, button
+from pages.widgets.text import Text, box, button, link
 from pages.wording import plural
 from plumbus.engine import Engine
 
@@ -19,6 +19,7 @@ SHORT = ('This password does not do.', 'Choose one of at least 8 characters.')
 FAILED = ('That did not work.', 'Look into the log of PLUMBUS, then try again.')
 # The codes that the POST routes lead back with: nothing from the address is shown.
 LOGIN_ERRORS = {'1': ('That name and password do not belong together.', FORGOTTEN)}
+CODE_ERRORS = {'1': ('The code is wrong, or was used already.', 'Wait for the next one of your app.')}
 SETUP_ERRORS = {
     '1': ('The code is wrong.', 'It stands in the log of PLUMBUS since its last start.'),
     'password': SHORT,
@@ -38,6 +39,15 @@ def register(engine: Engine) -> None:
             _error(request, LOGIN_ERRORS)
             button('Log in', 'primary').props('type=submit')
         return None
+
+    @ui.page('/login/code', title='Log in · PLUMBUS')
+    async def code(request: Request) -> None:
+        with _door('One more step', '/login/code', request):
+            Text('Type the six digits that your app shows, or one of your recovery codes.', 'sub', 'p')
+            _line('Code', 'code', 'one-time-code', focus=True)
+            _error(request, CODE_ERRORS)
+            button('Log in', 'primary').props('type=submit')
+            link('Begin again', '/login')
 
     @ui.page('/setup', title='First start · PLUMBUS')
     async def setup(request: Request) -> RedirectResponse | None:
@@ -74,9 +84,13 @@ def _door(title: str, action: str, request: Request) -> ui.element:
     return form
 
 
-def _line(label: str, name: str, complete: str, *, value: str = '', hint: str = '') -> None:
+def _line(
+    label: str, name: str, complete: str, *, value: str = '', hint: str = '', focus: bool = False
+) -> None:
     with field(label, hint):
         made = ui.input(value=value).props(f'name={name} autocomplete={complete} autocapitalize=off required')
+    if focus:
+        made.props('autofocus')
     named(made, label)
 
 

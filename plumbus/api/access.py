@@ -11,7 +11,15 @@ from plumbus.services.door import NO_LOGIN, not_permitted
 ADMIN, RUN, READ = Scope.ADMIN, Scope.RUN, Scope.READ
 # Open to everybody: whether PLUMBUS is well, what it is, and the forms of a login.
 OPEN = frozenset(
-    {'GET /api/health', 'GET /api/version', 'POST /login', 'POST /setup', 'POST /logout', 'GET /window'}
+    {
+        'GET /api/health',
+        'GET /api/version',
+        'POST /login',
+        'POST /login/code',
+        'POST /setup',
+        'POST /logout',
+        'GET /window',
+    }
 )
 SCOPES = {
     'GET /api/docs': READ,

@@ -12,9 +12,11 @@ from fastapi.responses import RedirectResponse
 from plumbus.api.door import Door, in_thread, limited_body
 from plumbus.api.security import COOKIE, address, cookie, from_loopback
 from plumbus.errors import Conflict, InvalidInput, NotLoggedIn, PlumbusError
+from plumbus.services.second_factor import TICKET_S, CodeNeeded
 from plumbus.services.throttle import TooManyTries
 
 router = APIRouter(include_in_schema=False)
+HALFWAY = 'plumbus_halfway'  # stands for a right password until the code of the second factor comes
 MOST_LOGINS_AT_ONCE = 2  # each comparison of a password takes 64 MB
 
 
@@ -27,9 +29,26 @@ async def log_in(engine: Door, request: Request) -> RedirectResponse:
             engine.accounts.login, form['username'], form['password'], address(request.scope), browser(request),
             limiter=request.app.state.login_limiter,
         )  # fmt: skip
+    except CodeNeeded as needed:
+        return _halfway(request, needed.ticket, form['next'])
     except NotLoggedIn as error:
         return _back('/login', error, form['next'])
     return _welcome(request, token, form['next'])
+
+
+@router.post('/login/code')
+async def log_in_with_code(engine: Door, request: Request) -> RedirectResponse:
+    """Take the form of the second step: code, next. The cookie of the first step says whose code that must be."""
+    form = await _form(request)
+    ticket = request.cookies.get(HALFWAY, '')
+    try:
+        token = await in_thread(engine.accounts.login_code, ticket, form['code'], address(request.scope))
+    except NotLoggedIn as error:
+        known = await in_thread(engine.accounts.ticket_open, ticket)
+        return _back('/login/code' if known else '/login', error, form['next'])
+    answer = _welcome(request, token, form['next'])
+    answer.delete_cookie(HALFWAY, path='/login')
+    return answer
 
 
 @router.post('/setup')
@@ -102,6 +121,16 @@ def _welcome(request: Request, token: str, wanted: str) -> RedirectResponse:
     answer = RedirectResponse(quote(local_path(wanted), safe='/?&=%#'), 303)
     answer.set_cookie(
         COOKIE, token, max_age=int(request.app.state.session_days * 86_400), path='/', httponly=True, samesite='lax',
+        secure=request.url.scheme == 'https',
+    )  # fmt: skip
+    return answer
+
+
+def _halfway(request: Request, ticket: str, wanted: str) -> RedirectResponse:
+    following = f'?next={quote(wanted)}' if local_path(wanted) == wanted != '/' else ''
+    answer = RedirectResponse(f'/login/code{following}', 303)
+    answer.set_cookie(
+        HALFWAY, ticket, max_age=int(TICKET_S), path='/login', httponly=True, samesite='strict',
         secure=request.url.scheme == 'https',
     )  # fmt: skip
     return answer

@@ -72,6 +72,13 @@ async def update_user(engine: Door, user_id: int, fields: Fields) -> Answer:
     return Answer(flat(user, success=True, user_id=user.id))
 
 
+@router.post('/users/{user_id}/reset-second-factor', response_model=Done, responses=problems(404))
+def reset_second_factor(engine: Door, user_id: int) -> Answer:
+    """For a user who has lost phone and recovery codes: the password alone is enough again, and the user's logins end."""
+    engine.accounts.reset_second_factor(user_id)
+    return Answer({'success': True})
+
+
 @router.delete('/users/{user_id}', response_model=Done, responses=problems(404, 409))
 def delete_user(engine: Door, user_id: int) -> Answer:
     """Delete a user, whose logins end. The last admin stays."""

@@ -18,7 +18,7 @@ from plumbus.model import Actor, acting
 from plumbus.model import Scope as May
 
 COOKIE = 'plumbus_session'
-LOGIN_PATHS = frozenset({'/login', '/setup', '/logout'})
+LOGIN_PATHS = frozenset({'/login', '/login/code', '/setup', '/logout'})
 WINDOW_PATH = '/window'  # the way in of a desktop window, by a secret that is used once
 OPEN_API = frozenset({'/api/health', '/api/version', WINDOW_PATH})
 METRICS_PATH = '/metrics'
@@ -142,7 +142,7 @@ class Guard:
             return RedirectResponse('/', 303) if path in LOGIN_PATHS else None
         if not await self._gate.has_users():
             return None if path == '/setup' else RedirectResponse('/setup', 303)
-        if path == '/login':
+        if path in {'/login', '/login/code'}:
             return None
         if scope['method'] not in READING:
             return problem(401, str(NO_TOKEN))

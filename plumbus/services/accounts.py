@@ -7,13 +7,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from plumbus.config import Settings
-from plumbus.errors import Conflict, InvalidInput, NotFound, NotLoggedIn
+from plumbus.errors import Conflict, InvalidInput, NotFound, NotLoggedIn, StoreError
 from plumbus.model import Actor, Role
 from plumbus.services.digests import digest, new_code, new_token, typed
+from plumbus.services.second_factor import SecondFactor, Setup
 from plumbus.services.sessions import Origin, Sessions, SessionView
 from plumbus.services.throttle import Throttle
 from plumbus.services.users import ADMIN, LOCAL, Account, Theme, User, Users, check_strength, shown
 from plumbus.store.database import Database
+from plumbus.store.vault import Vault
 
 THEMES = ('auto', 'light', 'dark')
 WINDOW_SECRET_S = 300.0  # a slow machine takes its time to open a window
@@ -33,6 +35,7 @@ class Accounts:
         settings: Settings,
         clock: Callable[[], datetime] = _now,
         timer: Callable[[], float] = time.monotonic,
+        vault: Vault | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -40,6 +43,7 @@ class Accounts:
         self._timer = timer
         self.sessions = Sessions(database, settings, clock)
         self.users = Users(database, self.sessions, clock)
+        self.second_factor = SecondFactor(self.users, vault, clock, timer) if vault else None
         self._throttle = Throttle(timer)
         self._code = new_code(2)
         self._window_secret = ('', 0.0)
@@ -83,7 +87,7 @@ class Accounts:
     def login(self, username: str, password: str, address: str = '', browser: str = '') -> str:
         """Given name and password and where they come from, return a session token.
 
-        Raise NotLoggedIn if they are wrong, TooManyTries after several wrong ones.
+        Raise NotLoggedIn if they are wrong, TooManyTries after several wrong ones, CodeNeeded if there is a second factor.
         """
         place = f'login:{address}'
         self._throttle.enter(place)
@@ -92,7 +96,63 @@ class Accounts:
             log.warning('Somebody failed to log in (from %s)', address or 'an unknown address')
             raise NotLoggedIn('The user name or the password is wrong.')
         self._throttle.succeeded(place)
-        return self._welcome(account, Origin(address=address, browser=browser))
+        origin = Origin(address=address, browser=browser)
+        if account.has_second_factor:
+            raise self._factor().ask(account, origin)
+        return self._welcome(account, origin)
+
+    def login_code(self, ticket: str, code: str, address: str = '') -> str:  # noqa: ARG002 -- for the audit log
+        """Given what `login` left and a code of the second factor, return a session token.
+
+        Raise NotLoggedIn if it is wrong or was used already, TooManyTries after several wrong ones.
+        """
+        account, origin = self._factor().admit(ticket, code)
+        return self._welcome(account, origin)
+
+    def ticket_name(self, ticket: str) -> str:
+        """Given what `login` left, return whose it is; empty if it is unknown or too old."""
+        account = self._factor().holder(ticket)
+        return account.username if account else ''
+
+    def ticket_open(self, ticket: str) -> bool:
+        """Given what `login` left, return whether a code for it is still taken."""
+        return bool(ticket) and bool(self.ticket_name(ticket))
+
+    def begin_second_factor(self, username: str, password: str) -> Setup:
+        """Given a user's own password again, return what to tell an app. Raise InvalidInput, TooManyTries or Conflict."""
+        self.confirm_password(username, password)
+        return self._factor().begin(username)
+
+    def confirm_second_factor(self, username: str, code: str) -> list[str]:
+        """Given the first code of the app, turn the second factor on and return the recovery codes. Raise InvalidInput."""
+        return self._factor().confirm(username, code)
+
+    def new_recovery_codes(self, username: str, password: str) -> list[str]:
+        """Given a user's own password again, return recovery codes in place of the old ones. Raise InvalidInput."""
+        self.confirm_password(username, password)
+        return self._factor().new_recovery_codes(username)
+
+    def turn_off_second_factor(self, username: str, password: str) -> None:
+        """Given a user's own password again, let the password alone be enough. Raise InvalidInput or TooManyTries."""
+        self.confirm_password(username, password)
+        account = self.users.find(username)
+        self._factor().turn_off(account.id if account else 0)
+
+    def reset_second_factor(self, user_id: int) -> None:
+        """Given a user who has lost phone and recovery codes, let the password alone be enough; logins end. Raise NotFound."""
+        self._factor().turn_off(user_id)
+        self.sessions.end_all(user_id)
+
+    def own_user(self, username: str) -> User:
+        """Given a user's name, return that user. Raise NotFound."""
+        account = self.users.find(username)
+        if account is None:
+            raise NotFound(f'There is no user {username}.')
+        return shown(account)
+
+    def recovery_codes_left(self, username: str) -> int:
+        """Given a user, return how many recovery codes were not used yet."""
+        return self._factor().recovery_codes_left(username)
 
     def known_name(self, username: str) -> str:
         """Given what somebody typed as a name, return it if it is one: it might be a password in the wrong field."""
@@ -147,7 +207,7 @@ class Accounts:
             raise InvalidInput({field: 'is not your present password'})
         self._throttle.succeeded(place)
 
-    def reset_password(self, new: str) -> None:
+    def reset_password(self, new: str, *, keep_second_factor: bool = True) -> None:
         """Given a password for the user `admin`, set it without the old one, and end every session of everybody.
 
         For whoever may run commands on the server. Raise InvalidInput if it is weak.
@@ -156,6 +216,8 @@ class Accounts:
         with self._database.transaction():
             account = self.users.set_password(ADMIN, new)
             self.users.accounts.set(account.id, role=Role.ADMIN)
+            if not keep_second_factor:
+                self.users.accounts.set(account.id, has_second_factor=False, recovery_digests=[])
             self.sessions.end_everybodys()
 
     def make_window_secret(self) -> str:
@@ -186,6 +248,11 @@ class Accounts:
         if account is None:
             raise NotFound(f'There is no user {username}.')
         self.users.accounts.set(account.id, theme=theme)
+
+    def _factor(self) -> SecondFactor:
+        if self.second_factor is None:
+            raise StoreError('The second factor needs the secret key.', 'Log in on the web page.')
+        return self.second_factor
 
     def _local_account(self) -> Account:
         with self._database.transaction():

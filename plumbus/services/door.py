@@ -10,12 +10,18 @@ from plumbus.errors import NotLoggedIn, NotPermitted, PlumbusError
 from plumbus.model import Actor, Scope, present_actor
 from plumbus.services.audit import Audit
 from plumbus.services.rights import Right, allowed, right_to
+from plumbus.services.second_factor import CodeNeeded
 
 NAMES = ('name', 'username', 'job_name')
 NO_LOGIN = NotLoggedIn('You are not logged in.', 'Log in and try again.')
 PASSED_ON = frozenset({'settings', 'events'})
 KINDS = {'verifications': 'verify', 'retention': 'job'}
-WHOSE = {'restores.start': 'backup', 'verifications.start': 'backup', 'backups.versions': 'job'}
+WHOSE = {
+    'accounts.reset_second_factor': 'user',
+    'restores.start': 'backup',
+    'verifications.start': 'backup',
+    'backups.versions': 'job',
+}
 
 
 class Door:
@@ -90,6 +96,8 @@ class About:
 
     def note(self, audit: Audit, error: PlumbusError | None, result: Any = None) -> None:
         """Given how it ended, tell the audit log if it wants to know."""
+        if isinstance(error, CodeNeeded):  # half a login: the other half tells how it ended
+            return
         refused = isinstance(error, NotPermitted) or (
             self.right.scope is None and isinstance(error, NotLoggedIn)
         )

@@ -20,7 +20,7 @@ def made_people(
     store: Store, settings: Settings, clock: Callable[[], datetime]
 ) -> tuple[Accounts, Users, Tokens, Audit, Secrets]:
     """Given what they stand on, return the logins, the users, the tokens, the audit log and the stored secrets."""
-    accounts = Accounts(store.database, settings, clock)
+    accounts = Accounts(store.database, settings, clock, vault=store.vault)
     owners: dict[str, Documents[Any]] = {
         'client': store.clients,
         'job': store.jobs,

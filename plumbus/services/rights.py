@@ -44,6 +44,10 @@ def _typed_name(house: Any, arguments: Arguments) -> str:
     return str(house.accounts.known_name(str(arguments.get('username', ''))))
 
 
+def _ticket_name(house: Any, arguments: Arguments) -> str:
+    return str(house.accounts.ticket_name(str(arguments.get('ticket', ''))))
+
+
 def _fields(arguments: Arguments) -> str:
     """Tell which fields were sent, never what stood in them."""
     fields = arguments.get('fields')
@@ -140,6 +144,8 @@ RIGHTS: Mapping[str, Right] = {
     'accounts.first_start_code': Right(scope=None),
     'accounts.create_first_user': Right(scope=None, action='user.create', who=lambda _house, _given: 'admin'),
     'accounts.login': Right(scope=None, action='login', who=_typed_name),
+    'accounts.login_code': Right(scope=None, action='login', who=_ticket_name),
+    'accounts.ticket_open': Right(scope=None),
     'accounts.logout': Right(scope=None, action='logout'),
     'accounts.session_actor': Right(scope=None),
     'accounts.when_session_ends': Right(scope=None),
@@ -147,6 +153,13 @@ RIGHTS: Mapping[str, Right] = {
     'accounts.theme': Right(scope=READ),
     'accounts.set_theme': Right(scope=READ, own=True),
     'accounts.change_password': Right(scope=READ, action='user.password', own=True),
+    'accounts.own_user': Right(scope=READ, own=True),
+    'accounts.recovery_codes_left': Right(scope=READ, own=True),
+    'accounts.begin_second_factor': Right(scope=READ, own=True),
+    'accounts.confirm_second_factor': Right(scope=READ, action='user.second-factor-on', own=True),
+    'accounts.turn_off_second_factor': Right(scope=READ, action='user.second-factor-off', own=True),
+    'accounts.new_recovery_codes': Right(scope=READ, action='user.recovery-codes', own=True),
+    'accounts.reset_second_factor': Right(action='user.reset-second-factor'),
     'accounts.own_sessions': Right(scope=READ, own=True),
     'accounts.end_session': Right(scope=READ, action='session.end', own=True),
     'users.all': Right(),

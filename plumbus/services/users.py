@@ -38,6 +38,8 @@ class Account(User):
     """A user as stored. Without a hash nobody can log in as this user."""
 
     password_hash: str = ''
+    totp_step: int = 0  # of the last code that was accepted
+    recovery_digests: list[str] = []
 
 
 class UserFields(BaseModel):

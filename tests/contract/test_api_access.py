@@ -40,6 +40,7 @@ ROUTES = [
     ('GET', '/api/stats'), ('GET', '/metrics'),
     ('GET', '/api/tokens'), ('POST', '/api/tokens'), ('DELETE', '/api/tokens/1'),
     ('GET', '/api/users'), ('POST', '/api/users'), ('GET', '/api/users/1'), ('PUT', '/api/users/1'), ('DELETE', '/api/users/1'),
+    ('POST', '/api/users/1/reset-second-factor'),
     ('GET', '/api/audit'),
 ]  # fmt: skip
 OPEN_ROUTES = [('GET', '/api/version'), ('GET', '/api/health')]
