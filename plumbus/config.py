@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from plumbus.model.fields import Network, Timezone
+from plumbus.model.hours import QuietAction, QuietText
 
 
 def default_data_dir() -> Path:
@@ -103,6 +104,15 @@ class Settings(BaseSettings):
         le=20_160,
         description='Minutes for which planned runs wait for a client that is not there, unless the job says otherwise.',
     )
+    quiet_hours: QuietText | None = Field(
+        None, description='Hours of the day in which nothing planned begins, like 22:00-06:00.'
+    )
+    quiet_action: QuietAction = Field(
+        'continue', description='What becomes of planned backups that run then: continue, pause or limit.'
+    )
+    quiet_limit_kib: int = Field(
+        0, ge=0, le=100_000_000, description='KiB per second that go with the action limit.'
+    )
     disk_reserve_percent: float = Field(
         2, ge=0, le=90, description='Share of the disk that backups leave free.'
     )
@@ -138,6 +148,12 @@ class Settings(BaseSettings):
         if content is not None and info.data.get(beside) is not None:
             raise ValueError(f'is set, and {beside} too: leave one of them out')
         return content
+
+    @model_validator(mode='after')
+    def _limit_needs_a_number(self) -> Self:
+        if self.quiet_hours and self.quiet_action == 'limit' and not self.quiet_limit_kib:
+            raise ValueError('quiet_limit_kib is needed for the quiet_action limit')
+        return self
 
     @model_validator(mode='after')
     def _from_files(self) -> Self:

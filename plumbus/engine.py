@@ -17,13 +17,14 @@ from plumbus.backup.stats import room
 from plumbus.backup.targets import Targets
 from plumbus.backup.undonotes import UndoNotes
 from plumbus.config import Settings
-from plumbus.events import EventBus
+from plumbus.events import Event, EventBus
 from plumbus.model import Status
 from plumbus.notify.pings import PingUrls
+from plumbus.scheduling.background import Background
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.scheduling.rules import Rules
 from plumbus.scheduling.scheduler import DueRun, Planned, Scheduler
-from plumbus.services.admission import Admission
+from plumbus.services.admission import made_admission
 from plumbus.services.backups import Backups
 from plumbus.services.clients import Clients
 from plumbus.services.door import Door
@@ -53,6 +54,7 @@ from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
 
 Clock = Callable[[], datetime]
+PACING_S = 10.0  # so late at the most what runs hears of quiet hours
 log = logging.getLogger(__name__)
 
 
@@ -64,8 +66,8 @@ class Engine:
         self.settings = settings
         self.events = EventBus()
         store = Store.open(settings, clock)
-        self._admission = Admission(clients=store.clients, client_parallel=settings.client_parallel)
-        rules = Rules(places=self._admission.places, now=clock)
+        self._admission = made_admission(store, settings, clock)
+        rules = Rules(places=self._admission.places, held=self._admission.held, now=clock)
         self._queue = RunQueue(settings.max_parallel, self._execute, self._dropped, rules)
         self._scheduler = Scheduler(clock, self._planned, self._start_due)
         data_dir = settings.data_dir.resolve()
@@ -80,10 +82,11 @@ class Engine:
 
         self._runners = Runners.made(
             store=store, settings=settings, targets=targets, snapshots=snapshots, options=options, disk=disk,
-            guard=self._store_guard, clock=clock, shared=shared,
+            guard=self._store_guard, clock=clock, quiet=self._admission.quiet, shared=shared,
         )  # fmt: skip
         people = made_people(store, settings, clock)
         self.accounts, self.users, self.tokens, self.audit, self.secrets = people
+        self._pacing = Background('pacing', lambda _: self._runners.backup.look_at_paces(), PACING_S)
         removal = self._made_removal(store, snapshots, clock)
         self.jobs = self._made_jobs(store, snapshots, removal, clock)
         self.clients = Clients(
@@ -203,13 +206,14 @@ class Engine:
         self.secrets.warn()
         self.accounts.prepare()
         self._admission.load()
-        self.events.subscribe(self._admission.heard)
+        self.events.subscribe(self._rules_heard)
         self.reconciler.settle_leftovers()
         self._queue.start()
         self._scheduler.start()
         self.reconciler.start()
         self.search.start()
         self._housekeeping.start()
+        self._pacing.start()
         self._notifier.start()
 
     def _stock(self) -> Stock:
@@ -227,6 +231,7 @@ class Engine:
                 return
             self._notifier.stop(INTERRUPTED, timeout_s=0.5)
             self.search.stop()
+            self._pacing.stop(INTERRUPTED, timeout_s=0.5)
             self.reconciler.stop()
             self._housekeeping.stop(INTERRUPTED, timeout_s=0.5)
             self._scheduler.stop(timeout_s=1)
@@ -251,6 +256,10 @@ class Engine:
 
     def _perform(self, ticket: Ticket) -> None:
         self._runners.perform(ticket)
+
+    def _rules_heard(self, event: Event) -> None:
+        if self._admission.heard(event):
+            self._queue.wake()
 
     def _sweep(self) -> None:
         self._housekeeping.sweep()

@@ -5,13 +5,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
 from plumbus.backup.plan import Tally
+from plumbus.backup.shortcomings import KEEP_OWNERS, NO_OWNERS
 from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.tree import Tree
 from plumbus.backup.workspace import Workspace
+from plumbus.model import Owners, Status
 
 
 @dataclass(kw_only=True, slots=True)
@@ -97,3 +100,25 @@ class Finishing:
             self.pulled.origins[entry.born] += entry.size
             self.pulled.disk_bytes += entry.size if entry.born == self.moment else 0
         return entry
+
+
+def success(pulled: Pulled, shrink_warning: str | None, owners: Owners = 'real') -> dict[str, Any]:
+    """Given what was brought, what is suspicious about it if anything is, and how owners are kept, return its record's fields."""
+    notes = [shrink_warning or '', f'{NO_OWNERS} {KEEP_OWNERS}' if owners == 'none' else '']
+    unread = 'Some files could not be read; they are listed under warnings.' if pulled.partial else None
+    return {
+        'status': Status.WARNING if pulled.partial or shrink_warning else Status.COMPLETED,
+        'size_bytes': pulled.tally.bytes,
+        'file_count': pulled.tally.files,
+        'new_files': pulled.tally.new,
+        'changed_files': pulled.tally.changed,
+        'deleted_files': pulled.tally.deleted,
+        'transferred_bytes': pulled.transferred_bytes,
+        'disk_bytes': pulled.disk_bytes,
+        'warnings': [*filter(None, notes), *pulled.warnings],
+        'owners': owners,
+        'exit_code': pulled.exit_code,
+        'suspicious': shrink_warning is not None,
+        'error_message': ' '.join(filter(None, (shrink_warning, unread))) or None,
+        'cause': 'shrunk' if shrink_warning else 'permission_denied' if pulled.partial else None,
+    }

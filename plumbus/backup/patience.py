@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plumbus.errors import ClientError, TransferFailed
+from plumbus.errors import PlumbusError
 from plumbus.model import Backup, Job, Status, Trigger
 
 # What a machine that is switched off, asleep or in another network looks like. Its name may be unknown as well then: mDNS and
@@ -24,12 +24,16 @@ class Patience:
     window_minutes: int
     zone: ZoneInfo
 
-    def waits_for(self, error: TransferFailed | ClientError, backup: Backup, job: Job) -> bool:
+    def waits_for(self, error: PlumbusError, backup: Backup, job: Job) -> bool:
         """Whether this is a matter of time, and no person waits for the answer."""
-        return error.cause in OFFLINE and backup.trigger not in BY_HAND and bool(self._window(job))
+        return (
+            getattr(error, 'cause', '') in OFFLINE
+            and backup.trigger not in BY_HAND
+            and bool(self._window(job))
+        )
 
     def postponed(
-        self, error: TransferFailed | ClientError, backup: Backup, job: Job, now: datetime
+        self, error: PlumbusError, backup: Backup, job: Job, now: datetime
     ) -> dict[str, Any] | None:
         """Given why a client could not be backed up, return the fields of a record that waits for the next try.
 

@@ -1,60 +1,40 @@
 """One backup from the queue to its record: whatever happens, the record tells the truth and says what to do."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+from plumbus.backup.attempt import Attempt
 from plumbus.backup.capabilities import FileSystem, kept_owners
 from plumbus.backup.commands import Commands
 from plumbus.backup.damage import distrusted
 from plumbus.backup.description import describe
 from plumbus.backup.execution import Execution
-from plumbus.backup.finishing import Pulled
+from plumbus.backup.finishing import Pulled, success
 from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
 from plumbus.backup.owners import told_of_owners
+from plumbus.backup.pace import Pace
 from plumbus.backup.patience import BY_HAND, Patience
 from plumbus.backup.pull import Pull
 from plumbus.backup.reporting import Reporter
-from plumbus.backup.shortcomings import KEEP_OWNERS, NO_OWNERS
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshots
 from plumbus.backup.syncing import sync
 from plumbus.backup.targets import Targets
 from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation
-from plumbus.errors import ClientError, StoreError, TransferFailed
+from plumbus.errors import ClientError, PlumbusError, StoreError, TransferFailed
 from plumbus.failures import failed
-from plumbus.model import Backup, Client, Job, Owners, Status
+from plumbus.model import Backup, Client, Job, Owners
+from plumbus.model.hours import Quiet
 from plumbus.store.documents import Documents
 from plumbus.transfer import rsync
 from plumbus.transfer.remote import ended_over_there, new_mark
 from plumbus.transfer.ssh import SshSession, session
 from plumbus.transfer.ssh_login import knock
 from plumbus.transfer.target import Target
-
-
-@dataclass(kw_only=True, slots=True)
-class Attempt:
-    """What one execution has at hand."""
-
-    backup: Backup
-    job: Job
-    client: Client
-    reporter: Reporter
-    cancellation: Cancellation
-    folder: Path
-    started: datetime
-    moment: datetime
-    deadline: float | None
-    workspace: Workspace | None = None
-    mark: str = ''
-
-    @property
-    def under_way(self) -> bool:
-        """Whether files were being fetched."""
-        return self.workspace is not None and self.workspace.fetching
 
 
 @dataclass(kw_only=True, slots=True)
@@ -71,6 +51,8 @@ class BackupRunner:
     options: rsync.Options
     reserve_percent: float
     patience: Patience
+    quiet: Callable[[int], Quiet | None]
+    _paces: dict[int, Pace] = field(default_factory=dict)
 
     @property
     def owners(self) -> Owners:
@@ -85,9 +67,19 @@ class BackupRunner:
 
         def work(reporter: Reporter, started: datetime) -> dict[str, Any]:
             backup = self.execution.records.get(backup_id)
-            return self._until_done(self._prepare(backup, reporter, cancellation, started))
+            attempt = self._prepare(backup, reporter, cancellation, started)
+            self._paces[backup_id] = attempt.pace
+            return self._until_done(attempt)
 
-        self.execution.carry_out(backup_id, cancellation, work)
+        try:
+            self.execution.carry_out(backup_id, cancellation, work)
+        finally:
+            self._paces.pop(backup_id, None)
+
+    def look_at_paces(self) -> None:
+        """Stop, pause or let go again what runs, as the quiet hours want it now."""
+        for pace in list(self._paces.values()):
+            pace.look()
 
     def _prepare(
         self, backup: Backup, reporter: Reporter, cancellation: Cancellation, started: datetime
@@ -106,16 +98,29 @@ class BackupRunner:
             started=started,
             moment=self.snapshots.free_time(folder, started),
             deadline=time.monotonic() + limit if limit else None,
+            pace=Pace(
+                cancellation=cancellation,
+                asked=lambda: None if backup.trigger in BY_HAND else self.quiet(job.id),
+            ),
         )
 
     def _until_done(self, attempt: Attempt) -> dict[str, Any]:
         """Try, and try again after a pause what may go better a little later."""
         tries_left, pause = attempt.job.retries, float(attempt.job.retry_delay_s)
         while True:
+            attempt.cancellation = attempt.pace.begin()
+            if paused := attempt.pace.paused():
+                attempt.reporter.say(
+                    'quiet hours have begun: what has come is kept, the rest comes when they are over'
+                )
+                return paused
             try:
                 return self._attempt(attempt)
-            except (TransferFailed, ClientError) as error:
-                soon = tries_left and _worth_a_retry(error, attempt)
+            except PlumbusError as error:
+                if attempt.pace.stopped:
+                    attempt.reporter.say('stopped, to go on at another pace')
+                    continue
+                soon = bool(tries_left) and _worth_a_retry(error, attempt)
                 is_off = self.patience.waits_for(error, attempt.backup, attempt.job)
                 if is_off and not (soon and attempt.under_way):
                     return self._postponed(error, attempt)
@@ -123,11 +128,11 @@ class BackupRunner:
                     raise
                 attempt.reporter.say(f'{error} Next try in {pause:.0f} s, {tries_left} left.')
                 attempt.reporter.phase('waiting for the next try')
-                attempt.cancellation.wait(pause)
-                attempt.cancellation.check()
-                tries_left, pause = tries_left - 1, pause * 2
+            attempt.pace.cancellation.wait(pause)
+            attempt.pace.cancellation.check()
+            tries_left, pause = tries_left - 1, pause * 2
 
-    def _postponed(self, error: TransferFailed | ClientError, attempt: Attempt) -> dict[str, Any]:
+    def _postponed(self, error: PlumbusError, attempt: Attempt) -> dict[str, Any]:
         later = self.patience.postponed(error, attempt.backup, attempt.job, self.execution.now())
         if later is None:  # the window is over
             raise error
@@ -193,7 +198,11 @@ class BackupRunner:
             attempt.reporter.say(f'{len(damaged)} damaged files of the last snapshot are fetched again')
         pull = Pull(
             sources=attempt.job.source_paths,
-            options=replace(job_options(self.options, attempt.job, attempt.client), mark=attempt.mark),
+            options=replace(
+                job_options(self.options, attempt.job, attempt.client),
+                mark=attempt.mark,
+                bandwidth_limit_kib=attempt.pace.bandwidth(attempt.job.bandwidth_limit_kib),
+            ),
             session=connection,
             workspace=workspace,
             previous=previous,
@@ -209,6 +218,7 @@ class BackupRunner:
 
     def _publish(self, attempt: Attempt, workspace: Workspace, pulled: Pulled) -> dict[str, Any]:
         attempt.reporter.phase('finishing')
+        attempt.pace.settle()
         if pulled.partial and not pulled.tally.files:
             raise failed('nothing_readable', exit_code=pulled.exit_code)
         sync(workspace.path, self.snapshots.data_dir, attempt.cancellation)
@@ -262,28 +272,7 @@ def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:
     )
 
 
-def success(pulled: Pulled, shrink_warning: str | None, owners: Owners = 'real') -> dict[str, Any]:
-    """Given what was brought, what is suspicious about it if anything is, and how owners are kept, return its record's fields."""
-    notes = [shrink_warning or '', f'{NO_OWNERS} {KEEP_OWNERS}' if owners == 'none' else '']
-    unread = 'Some files could not be read; they are listed under warnings.' if pulled.partial else None
-    return {
-        'status': Status.WARNING if pulled.partial or shrink_warning else Status.COMPLETED,
-        'size_bytes': pulled.tally.bytes,
-        'file_count': pulled.tally.files,
-        'new_files': pulled.tally.new,
-        'changed_files': pulled.tally.changed,
-        'deleted_files': pulled.tally.deleted,
-        'transferred_bytes': pulled.transferred_bytes,
-        'disk_bytes': pulled.disk_bytes,
-        'warnings': [*filter(None, notes), *pulled.warnings],
-        'owners': owners,
-        'exit_code': pulled.exit_code,
-        'suspicious': shrink_warning is not None,
-        'error_message': ' '.join(filter(None, (shrink_warning, unread))) or None,
-        'cause': 'shrunk' if shrink_warning else 'permission_denied' if pulled.partial else None,
-    }
-
-
-def _worth_a_retry(error: TransferFailed | ClientError, attempt: Attempt) -> bool:
+def _worth_a_retry(error: PlumbusError, attempt: Attempt) -> bool:
     # Someone who pressed the button wants to hear at once that the machine does not answer.
-    return error.transient and (attempt.under_way or attempt.backup.trigger not in BY_HAND)
+    transient = isinstance(error, TransferFailed | ClientError) and error.transient
+    return transient and (attempt.under_way or attempt.backup.trigger not in BY_HAND)

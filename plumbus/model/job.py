@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from plumbus.model.fields import AbsolutePath, Command, ExcludePattern, Name, PingUrl, Timezone
+from plumbus.model.hours import QuietAction, QuietText
 from plumbus.model.record import Record
 
 Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -30,7 +31,8 @@ class JobFields(BaseModel):
     """What a user sets on a job. `source_path` alone is accepted for `source_paths`; `schedule` null is manual.
 
     `ping_url` goes into the vault and never comes out; left out or null, the stored one stays; empty, it is forgotten.
-    `retry_window_minutes`: so long a planned run waits for a client that is not there; null is the setting's number.
+    `quiet_hours`, like 22:00-06:00, are those in which nothing planned begins; `quiet_action` is what becomes of a planned run
+    that goes on. `retry_window_minutes`: so long a planned run waits for a client that is not there; null is the setting's number.
     """
 
     client_id: int
@@ -49,6 +51,9 @@ class JobFields(BaseModel):
     retry_delay_s: Annotated[int, Field(ge=0, le=86_400)] = 60
     retry_window_minutes: Annotated[int, Field(ge=0, le=20_160)] | None = None
     catch_up: bool = True
+    quiet_hours: QuietText | None = None
+    quiet_action: QuietAction = 'continue'
+    quiet_limit_kib: Annotated[int, Field(ge=0, le=100_000_000)] = 0
     shrink_warning_percent: Annotated[int, Field(ge=0, le=100)] = 50
     pre_command: Command | None = None
     post_command: Command | None = None
@@ -82,6 +87,9 @@ class Job(Record):
     retry_delay_s: int = 60
     retry_window_minutes: int | None = None
     catch_up: bool = True
+    quiet_hours: str | None = None
+    quiet_action: QuietAction = 'continue'
+    quiet_limit_kib: int = 0
     shrink_warning_percent: int = 50
     pre_command: str | None = None
     post_command: str | None = None

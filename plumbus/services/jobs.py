@@ -182,6 +182,8 @@ class Jobs:
         entered = checked(JobFields, {**fields, 'schedule': fields.get('schedule') or None})
         if not self.clients.exists(entered.client_id):
             raise InvalidInput({'client_id': f'there is no client {entered.client_id}'})
+        if entered.quiet_hours and entered.quiet_action == 'limit' and not entered.quiet_limit_kib:
+            raise InvalidInput({'quiet_limit_kib': 'is needed to limit the bandwidth in quiet hours'})
         if entered.schedule:
             timing.check(entered.schedule, entered.timezone)
         if entered.ping_url:

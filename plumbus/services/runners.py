@@ -16,6 +16,7 @@ from plumbus.backup.targets import Targets
 from plumbus.backup.undonotes import UndoNotes
 from plumbus.backup.verification import VerifyRunner
 from plumbus.config import Settings
+from plumbus.model.hours import Quiet
 from plumbus.scheduling.queue import Ticket
 from plumbus.store.opened import Store
 from plumbus.transfer import rsync
@@ -32,9 +33,9 @@ class Runners:
     @classmethod
     def made(
         cls, *, store: Store, settings: Settings, targets: Targets, snapshots: Snapshots, options: rsync.Options,
-        disk: FileSystem, guard: StoreGuard, clock: Callable[[], datetime], shared: dict[str, Any],
+        disk: FileSystem, guard: StoreGuard, clock: Callable[[], datetime], quiet: Callable[[int], Quiet | None], shared: dict[str, Any],
     ) -> Self:  # fmt: skip
-        """Given what they work with, make all three. `shared` is what all executions have: logs, events, live."""
+        """Given what they work with, make all three. `quiet` tells of a job whether it has quiet hours; `shared` is what all executions have: logs, events, live."""
         on_machines: dict[str, Any] = {
             'clients': store.clients,
             'targets': targets,
@@ -44,7 +45,7 @@ class Runners:
         return cls(
             backup=BackupRunner(
                 jobs=store.jobs, store=guard, disk=disk, reserve_percent=settings.disk_reserve_percent,
-                patience=Patience(window_minutes=settings.retry_window_minutes, zone=settings.zone),
+                patience=Patience(window_minutes=settings.retry_window_minutes, zone=settings.zone), quiet=quiet,
                 execution=Execution(kind='backup', records=store.backups, now=clock, **shared), **on_machines,
             ),
             restore=RestoreRunner(

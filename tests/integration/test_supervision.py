@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from plumbus.backup import execution, pull
-from plumbus.backup.runner import Attempt, BackupRunner
+from plumbus.backup.attempt import Attempt
+from plumbus.backup.runner import BackupRunner
 from plumbus.cancellation import Cancellation
 from plumbus.engine import Engine
 from plumbus.errors import StoreError
