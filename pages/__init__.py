@@ -3,6 +3,7 @@
 from pages import (
     backup,
     backups,
+    browse,
     client,
     client_edit,
     client_new,
@@ -14,6 +15,8 @@ from pages import (
     login,
     memory,
     missing,
+    restore,
+    restores,
     settings,
     theme,
     visitors,
@@ -29,7 +32,8 @@ def register_all(engine: Engine) -> None:
     missing.register()
     # An address that is spelled out, like /jobs/new, comes before one with a number in the same place.
     pages = (
-        login, dashboard, clients, client_new, client_edit, client, jobs, job_editor, job, backups, backup, settings,
+        login, dashboard, clients, client_new, client_edit, client, jobs, job_editor, job, backups, backup, browse, restores, restore,
+        settings,
     )  # fmt: skip
     for page in pages:
         page.register(engine)

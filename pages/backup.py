@@ -3,6 +3,7 @@
 from nicegui import ui
 
 from pages.backup_result import draw_result
+from pages.browse.place import Place, address
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
 from pages.live import Batch, Run
@@ -121,6 +122,9 @@ class BackupPage:
             button('Cancel', icon='o_close', on_click=self._cancel)
             return
         button_link('Job', f'/jobs/{backup.job_id}', icon='o_notes')
+        if _has_snapshot(backup) and backup.backup_path:
+            there = Place(job=backup.job_id, snapshot=backup.id)
+            button_link('Browse & restore', address(there), icon='o_folder_open')
         if _has_snapshot(backup):
             button('Unpin' if backup.pinned else 'Pin', icon='o_push_pin', on_click=self._pin)
         button('Delete', icon='o_delete', on_click=self._delete)

@@ -2,6 +2,7 @@
 
 from nicegui import ui
 
+from pages.browse.place import Place, address
 from pages.calls import ask, told
 from pages.frame import View, frame
 from pages.jobs import JobList
@@ -51,6 +52,7 @@ class ClientPage:
         with self._view.head:
             ui.space()
             self._test_button = button('Test', icon='o_lan', on_click=self._test)
+            button_link('Browse & restore', address(Place(client=self._client.id)), icon='o_folder_open')
             button_link('Edit', f'/clients/{self._client.id}/edit', icon='o_edit')
             button('Delete', icon='o_delete', on_click=self._delete)
 

@@ -26,6 +26,7 @@ NAVIGATION = (
     ('Clients', '/clients', 'o_dns'),
     ('Jobs', '/jobs', 'o_notes'),
     ('Backups', '/backups', 'o_history'),
+    ('Browse & restore', '/browse', 'o_folder_open'),
     ('Settings', '/settings', 'o_settings'),
 )
 THEMES: dict[theme.Theme, tuple[str, str]] = {

@@ -3,6 +3,7 @@
 from nicegui import ui
 
 from pages import keeping
+from pages.browse.place import Place, address
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
 from pages.jobs import run_now
@@ -42,6 +43,7 @@ class JobPage:
                 'Run now', 'primary', icon='o_play_arrow', on_click=lambda: run_now(view, job.id)
             )
             self._pause_button = button('Pause', icon='o_pause', on_click=self._pause)
+            button_link('Browse & restore', address(Place(job=job.id)), icon='o_folder_open')
             button_link('Edit', f'/jobs/{job.id}/edit', icon='o_edit')
             button('Delete', icon='o_delete', on_click=self._delete)
         self._facts = card('What and when')

@@ -9,7 +9,7 @@ from nicegui import app, ui
 
 Theme = Literal['auto', 'light', 'dark']
 STATIC = Path(__file__).parent / 'static'
-SHEETS = ('base.css', 'frame.css', 'forms.css', 'lists.css', 'views.css')
+SHEETS = ('base.css', 'frame.css', 'forms.css', 'lists.css', 'views.css', 'browse.css')
 
 # Fills and lines are the brand's; the *-text tokens are darker (or lighter) twins that reach 4.5:1 on every ground.
 LIGHT = {

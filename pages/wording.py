@@ -1,5 +1,6 @@
 """Sizes, times and states in the words of the pages. Pure: no element is made here."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -35,6 +36,9 @@ VERIFIED = Look(tone='ok', icon='o_verified', word='verified')
 DAMAGED = Look(tone='fa', icon='o_broken_image', word='damaged')
 UNVERIFIED = Look(tone='no', icon='o_remove', word='not verified yet')
 VERIFYING = Look(tone='ru', icon='o_fact_check', word='verifying')
+PINNED = Look(tone='no', icon='o_push_pin', word='pinned')
+GONE = Look(tone='wa', icon='o_auto_delete', word='gone by now')
+THERE = Look(tone='ok', icon='o_check', word='still there')
 WAITING = Look(tone='no', icon='o_schedule', word='waiting')
 IDLE = Look(tone='no', icon='o_remove', word='no backup yet')
 PAUSED = Look(tone='no', icon='o_pause', word='paused')
@@ -52,6 +56,8 @@ PHASES = {
     'fetching': 'Fetching what is new',
     'verifying': 'Reading every file again',
     'finishing': 'Putting the snapshot in its place',
+    'checking': 'Comparing with what is there',
+    'restoring': 'Copying back',
 }
 
 
@@ -137,3 +143,18 @@ def listed(words: Sequence[str], most: int = 3) -> str:
     if rest > 0:
         return f'{", ".join(shown)} and {rest} more'
     return ' and '.join([', '.join(shown[:-1]), shown[-1]]) if len(shown) > 1 else ''.join(shown)
+
+
+def literal(text: str) -> str:
+    """Given a name or path, return it with whatever one cannot see, or what turns text round, spelled out."""
+    if text.isascii() and text.isprintable():
+        return text
+    return ''.join(char if _harmless(char) else _spelled(char) for char in text)
+
+
+def _harmless(char: str) -> bool:
+    return char.isprintable() or unicodedata.category(char) == 'Zs'
+
+
+def _spelled(char: str) -> str:
+    return char.encode('unicode_escape').decode('ascii')

@@ -34,6 +34,10 @@ class OneOf(Generic[Key]):
         for key, button in self._buttons.items():
             button.props['aria-pressed'] = 'true' if key == value else 'false'
 
+    def label(self, key: Key, words: str) -> None:
+        """Given a key, let its button say something else."""
+        self._buttons[key].text = words
+
     def _button(self, key: Key, words: str) -> ui.button:
         return ui.button(words, color=None, on_click=lambda: self._press(key))
 

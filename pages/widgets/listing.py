@@ -15,7 +15,7 @@ from pages.wording import NONE, Look, ago, exact, look
 from plumbus.model import Page
 
 Item = TypeVar('Item')
-Kind = Literal['main', 'file', 'chip', 'text', 'number', 'when', 'acts']
+Kind = Literal['main', 'file', 'chip', 'text', 'number', 'when', 'acts', 'tick']
 Cell = dict[str, Any]
 PER_PAGE = 25
 
@@ -42,7 +42,10 @@ class Column(Generic[Item]):
 
 
 class Listing(Generic[Item]):
-    """Given columns and a loader of pages, show them. `reload` asks again; rows are redrawn as time goes by."""
+    """Given columns and a loader of pages, show them. `reload` asks again; rows are redrawn as time goes by.
+
+    `identify` gives each item the id that `on_act` is called with; an item that is `marked` stands out.
+    """
 
     def __init__(
         self,
@@ -51,11 +54,14 @@ class Listing(Generic[Item]):
         *,
         label: str,
         nothing: Callable[[], object],
-        on_act: Callable[[str, int], Awaitable[None]] | None = None,
+        on_act: Callable[[str, Any], Awaitable[None]] | None = None,
         sort: str | None = None,
+        identify: Callable[[Item], Any] = lambda item: getattr(item, 'id', id(item)),
+        marked: Callable[[Item], bool] = lambda _: False,
     ) -> None:
         self._columns, self._load, self._nothing = columns, load, nothing
         self._query = Query(sort=sort)
+        self._identify, self._marked = identify, marked
         self._items: Sequence[Item] = []
         self._busy = self._again = False
         self._label, self._on_act = label, on_act
@@ -64,7 +70,7 @@ class Listing(Generic[Item]):
         with self._area:
             skeleton()
         ui.timer(0, self.reload, once=True)
-        ui.timer(30, self._redraw)
+        ui.timer(30, self.redraw)
 
     async def reload(self) -> None:
         """Load the present page again; calls that come while one is under way are made one."""
@@ -101,14 +107,21 @@ class Listing(Generic[Item]):
         self._table = self._table or self._draw(page.total)
         self._table.pagination = self._pagination(page.total)
         self._table.props['hide-bottom'] = page.total <= PER_PAGE
-        self._redraw()
+        self.redraw()
 
-    def _redraw(self) -> None:
+    @property
+    def items(self) -> Sequence[Item]:
+        """What is shown now."""
+        return self._items
+
+    def redraw(self) -> None:
+        """Draw the rows anew, because time went by or a mark changed."""
         if self._table:
             self._table.rows = [self._row(item) for item in self._items]
 
     def _row(self, item: Item) -> dict[str, Any]:
-        return {'id': getattr(item, 'id', id(item)), **{c.name: c.cell(item) for c in self._columns}}
+        cells = {column.name: column.cell(item) for column in self._columns}
+        return {'id': self._identify(item), 'marked': self._marked(item), **cells}
 
     def _draw(self, total: int) -> ui.table:
         columns = [self._column(column) for column in self._columns]
@@ -122,6 +135,9 @@ class Listing(Generic[Item]):
             f':rows-per-page-options=[{PER_PAGE},50,100] flat binary-state-sort rows-per-page-label="Rows a page"'
         )
         table.add_slot('body', BODY)
+        for column in self._columns:
+            if column.kind == 'tick':
+                table.add_slot(f'header-cell-{column.name}', TICK_ALL)
         table.on('request', self._requested)
         table.on('act', self._acted)
         return table
@@ -190,6 +206,11 @@ def when(moment: datetime | None, zone: tzinfo, never: str = NONE) -> Cell:
     return {'text': ago(moment) if moment else never, 'title': exact(moment, zone), 'blank': moment is None}
 
 
+def tick(mark: str, label: str) -> Cell:
+    """Return a cell with a tick box; the mark is 'on', 'off', or 'within' for what goes with something else that is ticked."""
+    return {'text': '', 'on': mark != 'off', 'fixed': mark == 'within', 'label': label}
+
+
 def acts(named: Mapping[str, tuple[str, str]]) -> Cell:
     """Given {act: (icon, what it does)}, return a cell of buttons."""
     return {name: {'icon': icon, 'label': label} for name, (icon, label) in named.items()}
@@ -197,21 +218,26 @@ def acts(named: Mapping[str, tuple[str, str]]) -> Cell:
 
 # Vue's {{ }} and :attributes put names in as text, never as HTML.
 BODY = """
-<q-tr :props="props">
+<q-tr :props="props" :class="{marked: props.row.marked}">
   <q-td v-for="col in props.cols" :key="col.name" :props="props" :data-label="col.label"
         :class="['cell-' + col.kind, {blank: props.row[col.name].blank}]">
     <div v-if="col.kind === 'acts'" class="acts">
       <q-btn v-for="(act, name) in props.row[col.name]" :key="name" flat round dense size="sm" :icon="act.icon" :aria-label="act.label"
              @click="$parent.$emit('act', {act: name, id: props.row.id})"><q-tooltip>{{ act.label }}</q-tooltip></q-btn>
     </div>
+    <q-checkbox v-else-if="col.kind === 'tick'" dense :model-value="props.row[col.name].on" :disable="props.row[col.name].fixed"
+      :aria-label="props.row[col.name].label" @update:model-value="$parent.$emit('act', {act: 'tick', id: props.row.id})"></q-checkbox>
     <span v-else-if="col.kind === 'chip'" :class="'chip tone-' + props.row[col.name].tone">
       <q-icon :name="props.row[col.name].icon"></q-icon><span>{{ props.row[col.name].text }}</span>
     </span>
     <span v-else-if="col.kind === 'file'" class="file-cell">
       <q-icon :name="props.row[col.name].icon"></q-icon>
-      <q-btn v-if="props.row[col.name].opens" flat dense no-caps class="row-open" :label="props.row[col.name].text"
+      <a v-if="props.row[col.name].href" class="row-open wrap-any" :href="props.row[col.name].href" :title="props.row[col.name].title"
+         @click.exact.prevent="$parent.$emit('act', {act: 'open', id: props.row.id})">{{ props.row[col.name].text }}</a>
+      <q-btn v-else-if="props.row[col.name].opens" flat dense no-caps class="row-open" :label="props.row[col.name].text"
              @click="$parent.$emit('act', {act: 'open', id: props.row.id})"></q-btn>
-      <span v-else class="wrap-any">{{ props.row[col.name].text }} <span class="sub">{{ props.row[col.name].under }}</span></span>
+      <span v-else class="wrap-any">{{ props.row[col.name].text }}</span>
+      <span v-if="props.row[col.name].under" class="sub wrap-any aside">{{ props.row[col.name].under }}</span>
     </span>
     <template v-else>
       <span>
@@ -222,4 +248,8 @@ BODY = """
     </template>
   </q-td>
 </q-tr>
+"""
+TICK_ALL = """
+<q-th :props="props"><q-checkbox dense :model-value="false" aria-label="Tick all on this page, or none"
+  @update:model-value="$parent.$emit('act', {act: 'tick-all', id: null})"></q-checkbox></q-th>
 """

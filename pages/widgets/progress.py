@@ -36,12 +36,12 @@ class RunningRow:
 class ProgressPanel:
     """The large one: percent, bar, amount, files, rate with a curve, time left, current file."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, name: str = 'This backup') -> None:
         self._rates: list[float] = []
         with box('row-line live-top'):
             self._percent = Text('', 'percent')
             with box('grow stack near'):
-                self._bar = bar('This backup').classes('big')
+                self._bar = bar(name).classes('big')
                 with box('figures'):
                     self._figures = Text('')
                     self._left = Text('', 'left')

@@ -120,7 +120,7 @@ RIGHTS: Mapping[str, Right] = {
     'jobs.update': Right(action='job.change', details=_fields),
     'jobs.delete': Right(action='job.delete', details=_flags),
     'jobs.run': Right(scope=RUN, action='job.run'),
-    **_readings('backups', 'page get log log_tail files diff versions hold_snapshots'),
+    **_readings('backups', 'page get log log_tail timeline files diff versions hold_snapshots'),
     'backups.edit': Right(scope=RUN, action='backup.change', details=_fields),
     'backups.delete': Right(action='backup.delete'),
     'backups.cancel': Right(scope=RUN, action='backup.cancel'),

@@ -9,7 +9,7 @@ from tests.e2e.conftest import LOOKS, Look, fits
 
 PAGES = {
     '/': re.compile('Welcome|protected'), '/clients': 'Clients', '/clients/new': 'Add a client', '/jobs': 'Jobs', '/backups': 'Backups',
-    '/settings': 'Settings',
+    '/settings': 'Settings', '/browse': 'Browse & restore', '/restores': 'Restores',
 }  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def test_it_fits_and_has_a_heading(visitor: Page) -> None:
 
 
 def test_it_leads_everywhere_from_the_navigation(visitor: Page, look: Look) -> None:
-    for words in ('Clients', 'Jobs', 'Backups', 'Settings', 'Dashboard'):
+    for words in ('Clients', 'Jobs', 'Backups', 'Browse & restore', 'Settings', 'Dashboard'):
         if look.phone:
             visitor.get_by_role('button', name='Menu').click()
         entry = visitor.get_by_role('navigation', name='Main navigation').get_by_role('link', name=words)

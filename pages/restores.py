@@ -1,0 +1,93 @@
+"""All restores, newest first: what was brought back, where to, and how it ended."""
+
+from nicegui import ui
+
+from pages.calls import ask
+from pages.frame import View, frame
+from pages.live import Batch
+from pages.restoring import subject, target
+from pages.widgets.empty import empty
+from pages.widgets.listing import Column, Listing, Query, chip, text, to, when
+from pages.widgets.text import box
+from pages.wording import count, duration, size
+from plumbus.engine import Engine
+from plumbus.model import Page, Restore
+
+
+def register(engine: Engine) -> None:
+    """Draw /restores."""
+
+    @ui.page('/restores')
+    async def restores() -> None:
+        crumbs = [('Browse & restore', '/browse')]
+        async with frame(engine, 'Restores', here='/browse', crumbs=crumbs) as view:
+            with box('card flush', 'section'):
+                draw_restores(view)
+
+
+def draw_restores(view: View) -> Listing[Restore]:
+    """Show the restores, as they come."""
+
+    async def load(query: Query) -> Page[Restore]:
+        return await ask(view.engine.restores.page, limit=query.limit, offset=query.offset)
+
+    listing = Listing(_columns(view), load, label='Restores', nothing=_nothing)
+
+    async def happened(batch: Batch) -> None:
+        if batch.touches('restore'):
+            await listing.reload()
+
+    view.feed.on(happened)
+    return listing
+
+
+def title(restore: Restore) -> str:
+    """Return what one is called: a preview changes nothing, an undo takes another one back."""
+    if restore.undo_of:
+        return f'Undo of restore {restore.undo_of}'
+    return f'{"Preview" if restore.dry_run else "Restore"} {restore.id}'
+
+
+def _columns(view: View) -> list[Column[Restore]]:
+    zone = view.zone
+    return [
+        Column(
+            name='name',
+            label='Restore',
+            kind='main',
+            cell=lambda r: to(title(r), f'/restores/{r.id}', f'{subject(r)} to {target(r)}'),
+        ),
+        Column(name='status', label='Status', kind='chip', cell=lambda r: chip(r.status)),
+        Column(
+            name='begun',
+            label='Started',
+            kind='when',
+            cell=lambda r: when(r.start_time or r.created_at, zone),
+        ),
+        Column(
+            name='took',
+            label='Took',
+            kind='number',
+            cell=lambda r: text('' if r.duration_s is None else duration(r.duration_s)),
+        ),
+        Column(
+            name='files',
+            label='Entries',
+            kind='number',
+            cell=lambda r: text(count(r.file_count) if r.status.good else ''),
+        ),
+        Column(
+            name='sent',
+            label='Sent',
+            kind='number',
+            cell=lambda r: text(size(r.transferred_bytes) if r.status.good and not r.dry_run else ''),
+        ),
+    ]
+
+
+def _nothing() -> object:
+    return empty(
+        'Nothing was restored yet',
+        'May it stay so, and the dinglebop smooth. When something is lost, this is where it comes back.',
+        ('Browse the snapshots', '/browse'),
+    )
