@@ -119,6 +119,11 @@ TABLE = [
         'Make room there, restore less, or restore to another folder.',
     ),
     Failure(
+        'bound_folder',
+        'There is no {folder} where these files came from, as the key of this client sees it: it may be bound to another folder.',
+        'Look at the rrsync line in authorized_keys over there; then make that folder by hand, or restore to another one.',
+    ),
+    Failure(
         'restore_base',
         'The folder {folder} of the PLUMBUS server cannot be restored to: {reason}.',
         'Choose another one below PLUMBUS_RESTORE_BASE.',

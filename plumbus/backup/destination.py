@@ -48,6 +48,8 @@ class Destination(Protocol):
     def options(self) -> rsync.Options: ...
     @property
     def env(self) -> Mapping[str, str]: ...
+    @property
+    def bound(self) -> bool: ...
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
     def folders_arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
     def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None: ...
@@ -67,6 +69,11 @@ class OnClient:
     def env(self) -> Mapping[str, str]:
         """The environment of rsync."""
         return {**rsync.environment(self.home), **self.connection.env}
+
+    @property
+    def bound(self) -> bool:
+        """Whether the key may run rsync and nothing else, perhaps below one folder only."""
+        return not self.options.secluded
 
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]:
         """Return the run that restores, or lists what it would do."""
@@ -124,6 +131,11 @@ class OnServer:
     def env(self) -> Mapping[str, str]:
         """The environment of rsync."""
         return rsync.environment(self.home)
+
+    @property
+    def bound(self) -> bool:
+        """Whether / may be another folder: never."""
+        return False
 
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]:
         """Return the run that restores, or lists what it would do."""

@@ -23,6 +23,7 @@ from plumbus.model import Restore, Status
 from plumbus.transfer import process
 from plumbus.transfer.items import Item, TransferProgress
 from plumbus.transfer.lookup import Found
+from plumbus.transfer.names import path_text
 from plumbus.transfer.outcome import Explanation
 
 MAX_CHANGES = 5_000
@@ -62,7 +63,7 @@ class Push:
                 self._note(NOT_LOOKED_UP)
                 found = {}
             else:
-                self._lost = [folder for folder in order.above if folder not in found]
+                self._lost = self._lost_above(order, found)
             self._folders(order, plan.take, dry_run=True)
             planned = self._counted(plan, found, order)
             if self.restore.dry_run:
@@ -86,6 +87,15 @@ class Push:
         told = self._rsync(order, take, self.reporter.show_transfer, dry_run=False)
         self._folders(order, lambda _: None, dry_run=False)  # they have other times by now
         return self._ending(told, done)
+
+    def _lost_above(self, order: Order, found: Mapping[bytes, Found]) -> list[bytes]:
+        """The folders above what is put back that are not there. A key bound to a folder takes that for /: raise TransferFailed
+        where the outermost are missing, for nobody looks for files in a copy of the whole path below that folder."""
+        lost = [folder for folder in order.above if folder not in found]
+        outermost = [folder for folder in lost if folder.count(b'/') == 1]
+        if outermost and self.destination.bound:
+            raise failed('bound_folder', folder=path_text(outermost[0]))
+        return lost
 
     def _folders(self, order: Order, take: Callable[[Item], None], *, dry_run: bool) -> None:
         """Restore the lost folders above what is put back to where it came from."""

@@ -134,7 +134,7 @@ def push_arguments(  # noqa: PLR0917 -- the same first four as its sisters
     if not paths:
         raise InvalidInput({'paths': 'name what to restore'})
     return [
-        *_common(options, shell, relative=relative),
+        *_common(options, shell, relative=relative, to_client=bool(alias)),
         *_transfer(options),
         b'-i',
         *_flags({
@@ -156,7 +156,7 @@ def push_folders_arguments(
     A run that restores what is in them makes those that are missing, but with attributes of its own.
     """
     return [
-        *_common(options, shell),
+        *_common(options, shell, to_client=True),
         b'-i',
         b'--dirs',
         b'--no-recursive',
@@ -178,7 +178,7 @@ def make_folder_arguments(
     A target is taken for a pattern where it holds wildcards, and the escaped name for a new one if nothing matches it.
     """
     return [
-        *_common(replace(options, acls=False, xattrs=False), shell, archive=False),
+        *_common(replace(options, acls=False, xattrs=False), shell, archive=False, to_client=True),
         b'--dirs',
         b'--no-implied-dirs',
         b'--',
@@ -192,20 +192,24 @@ def environment(home: Path) -> dict[str, str]:
     return {'PATH': os.environ.get('PATH', PROGRAMS), 'HOME': str(home), 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC'}
 
 
-def _common(options: Options, shell: str, *, relative: bool = True, archive: bool = True) -> list[bytes]:
-    """What all runs share. Whole seconds would hide an edit of the same size within the second: --modify-window=-1."""
+def _common(
+    options: Options, shell: str, *, relative: bool = True, archive: bool = True, to_client: bool = False
+) -> list[bytes]:
+    """What all runs share. Whole seconds would hide an edit of the same size within the second: --modify-window=-1.
+
+    A restore sends that as -@-1, which rrsync does not know.
+    """
     return [
         b'rsync',
         *([b'-aHS'] if archive else []),
         b'--numeric-ids',
-        b'--modify-window=-1',
         b'--no-human-readable',
         b'--outbuf=L',
         os.fsencode(f'--out-format={options.seal}{OUT_FORMAT}'),
         b'--debug=NSTR1',
         *([b'--rsh=' + os.fsencode(shell)] if shell else []),
         *_flags({
-            '--relative': relative, '--secluded-args': options.secluded, '--acls': options.acls, '--xattrs': options.xattrs,
+            '--modify-window=-1': options.secluded or not to_client, '--relative': relative, '--secluded-args': options.secluded, '--acls': options.acls, '--xattrs': options.xattrs,
             '--fake-super': options.fake_super, f'--rsync-path={_program(options)}': options.sudo or bool(options.mark),
             f'--timeout={options.timeout_s}': options.timeout_s > 0,
         }),
