@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ from nicegui import app, ui
 from pydantic import ValidationError
 
 import pages
+from pages import window
 from plumbus import __version__
 from plumbus.api.application import create_api
 from plumbus.api.proxies import TrustedProxies
@@ -32,7 +34,6 @@ from plumbus.store.program_log import set_up_logging
 HERE = Path(__file__).resolve().parent
 FAVICON = HERE / 'pages' / 'static' / 'favicon.svg'
 OPEN_REQUESTS_LIMIT_S = 3
-WINDOW = (1280, 860)
 log = logging.getLogger('plumbus')
 
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.run:
         return int(options.run.carry_out(partial(read_settings, options), options))
     try:
+        drawn_by = window.toolkit(os.environ) if options.native else None
         settings = read_settings(options)
         set_up_logging(settings.data_dir, settings.log_format, settings.log_level)
         engine = Engine(settings)
@@ -50,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port = free_port(settings.host, 0 if options.native else settings.port)
         wire(engine, native=options.native)
         engine.start()
-        if options.native:
-            app.native.window_args['url'] = window_address(engine, port)
+        if drawn_by:
+            window.prepare(window_address(engine, port), drawn_by)
     except PlumbusError as error:
         sys.stderr.write(f'PLUMBUS cannot start. {error}\n')
         return 1
@@ -120,7 +122,7 @@ def serve(host: str, port: int, secured: Certificate | None, *, native: bool) ->
         reload=False,
         show=False,
         native=native,
-        window_size=WINDOW if native else None,
+        window_size=window.SIZE if native else None,
         reconnect_timeout=10,
         show_welcome_message=False,
         timeout_graceful_shutdown=OPEN_REQUESTS_LIMIT_S,

@@ -13,10 +13,13 @@ from tests.support.sshd import IS_ROOT, Sshd
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI, where everything is installed and root runs the tests, one that is skipped has failed."""
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI, where everything is installed and root runs the tests, one that is skipped has failed, unless it is optional."""
     report = yield
-    if report.skipped and not hasattr(report, 'wasxfail') and os.environ.get('CI') and IS_ROOT:
+    needed = os.environ.get('CI') and IS_ROOT and not item.get_closest_marker('optional')
+    if report.skipped and needed and not hasattr(report, 'wasxfail'):
         report.outcome = 'failed'
         report.longrepr = f'skipped in CI: {report.longrepr}'
     return report
