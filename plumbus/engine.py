@@ -32,6 +32,7 @@ from plumbus.services.due import Due
 from plumbus.services.history import History
 from plumbus.services.housekeeping import Housekeeping
 from plumbus.services.jobs import Jobs
+from plumbus.services.lateness import Lateness
 from plumbus.services.metrics import Metrics
 from plumbus.services.notify_parts import made_notifications
 from plumbus.services.people import made_people
@@ -126,13 +127,14 @@ class Engine:
             jobs=store.jobs, clients=store.clients, backups=store.backups, queued=self._queue.queued, running=self._queue.running,
             disk_space=partial(room, self.backups.snapshots.root), lag_s=lambda: self._scheduler.lag_s,
             scheduler_alive=lambda: self._scheduler.alive, waiting_messages=self.notifications.outbox.waiting,
-            write_times=store.database.write_times, zone=self.settings.zone, now=clock,
+            write_times=store.database.write_times, overdue=self.jobs.overdue,
         )  # fmt: skip
 
     def _made_jobs(self, store: Store, snapshots: Snapshots, removal: Removal, clock: Clock) -> Jobs:
         return Jobs(
             jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, removal=removal,
-            logs=store.logs, plan=self._scheduler, events=self.events, now=clock, zone=self.settings.zone, pings=PingUrls(store.vault),
+            logs=store.logs, plan=self._scheduler, events=self.events, now=clock, zone=self.settings.zone,
+            lateness=Lateness(store.jobs, store.backups, self.settings.zone), pings=PingUrls(store.vault),
             starting=Starting(
                 jobs=store.jobs, clients=store.clients, backups=store.backups, queue=self._queue, events=self.events
             ),

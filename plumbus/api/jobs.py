@@ -1,6 +1,8 @@
 """Routes of the jobs and their schedules."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 
 from plumbus.api.answers import Answer, flat, listed
 from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, PathText, WaitSeconds, in_thread
@@ -14,10 +16,15 @@ router = APIRouter(prefix='/api', tags=['Jobs'])
 
 
 @router.get('/jobs', response_model=list[JobView])
-def list_jobs(engine: Door, client_id: OptionalId = None) -> Answer:
-    """List all jobs, or those of one client."""
-    jobs = engine.jobs.all(client_id)
-    return Answer(jobs, headers={'X-Total-Count': str(len(jobs))})
+def list_jobs(
+    engine: Door,
+    *,
+    client_id: OptionalId = None,
+    limit: Annotated[int, Query(ge=1, le=100_000)] = 100_000,
+    offset: Offset = 0,
+) -> Answer:
+    """List all jobs, or those of one client, or a part of them. The header X-Total-Count tells how many there are in all."""
+    return listed(engine.jobs.page(client_id, limit, offset))
 
 
 @router.post(

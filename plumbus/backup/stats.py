@@ -1,61 +1,78 @@
-"""Numbers for the dashboard and the API, from records that were read once."""
+"""Numbers for the dashboard and the API, kept up to date with each change of a record instead of read from all."""
 
 import os
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from plumbus.model import Backup, Job, Status
-
 SUCCESS_WINDOW = timedelta(days=30)
+GOOD = frozenset({'completed', 'warning'})
+FAILED = frozenset({'failed', 'interrupted'})
+ENDED = GOOD | FAILED | {'cancelled'}
+JUDGED = GOOD | FAILED  # a cancelled one was nobody's failure and does not count
+Raw = Mapping[str, Any]
 
 
-def summary(jobs: Sequence[Job], backups: Iterable[Backup], clients: int, now: datetime) -> dict[str, Any]:
-    """Given the records, return counts, rates (percent) and bytes. The success rate covers the last 30 days."""
-    ended = [backup for backup in backups if backup.status.finished]
-    good = [backup for backup in ended if backup.status.good]
-    kept = [backup for backup in good if backup.backup_path]
-    failed = sum(backup.status in {Status.FAILED, Status.INTERRUPTED} for backup in ended)
-    total = sum(backup.size_bytes for backup in kept)
-    return {
-        'total_clients': clients,
-        'total_jobs': len(jobs),
-        'enabled_jobs': sum(job.enabled for job in jobs),
-        'total_backups': len(ended),
-        'successful_backups': len(good),
-        'failed_backups': failed,
-        'success_rate': success_rate(ended, now),
-        'total_size_bytes': total,
-        'total_size_gb': round(total / 10**9, 2),
-        'protected_bytes': sum(backup.size_bytes for backup in newest_of_each_job(kept)),
-        'disk_bytes': sum(backup.disk_bytes for backup in kept),
-    }
+class Figures:
+    """Watches the records of backups. Whoever reads it holds the lock of the database."""
 
+    def __init__(self) -> None:
+        self.reset()
 
-def success_rate(ended: Iterable[Backup], now: datetime) -> float:
-    """Given ended backups, return the share of good ones among those of the last 30 days, in percent (100 if none).
+    def reset(self) -> None:
+        """There are no records."""
+        self.size_bytes = 0
+        self.disk_bytes = 0
+        self.protected_bytes = 0
+        self._kept: dict[int, dict[int, int]] = {}
+        self._newest: dict[int, int] = {}
+        self._ends: dict[bool, list[float]] = {True: [], False: []}
 
-    A cancelled one was nobody's failure and does not count.
-    """
-    recent = [
-        backup
-        for backup in ended
-        if backup.status is not Status.CANCELLED
-        and backup.end_time
-        and now - backup.end_time <= SUCCESS_WINDOW
-    ]
-    return round(100 * sum(backup.status.good for backup in recent) / len(recent), 1) if recent else 100.0
+    def added(self, item_id: int, document: Raw) -> None:
+        """Given a record that is there from now on, count it in."""
+        if ended := _end_of(document):
+            insort(self._ends[document['status'] in GOOD], ended)
+        if document.get('status') in GOOD and document.get('backup_path'):
+            self._count_kept(document, 1)
+            job_id, size = _number(document, 'job_id'), _number(document, 'size_bytes')
+            kept = self._kept.setdefault(job_id, {})
+            kept[item_id] = size
+            if item_id >= self._newest.get(job_id, 0):
+                self.protected_bytes += size - kept.get(self._newest.get(job_id, 0), 0)
+                self._newest[job_id] = item_id
 
+    def removed(self, item_id: int, document: Raw) -> None:
+        """Given a record as it was up to now, count it out."""
+        if ended := _end_of(document):
+            times = self._ends[document['status'] in GOOD]
+            del times[bisect_left(times, ended)]
+        if document.get('status') in GOOD and document.get('backup_path'):
+            self._count_kept(document, -1)
+            self._forget(item_id, _number(document, 'job_id'))
 
-def newest_of_each_job(backups: Iterable[Backup]) -> list[Backup]:
-    """Given backups, return the one with the highest id of each job."""
-    newest: dict[int, Backup] = {}
-    for backup in backups:
-        known = newest.get(backup.job_id)
-        if known is None or backup.id > known.id:
-            newest[backup.job_id] = backup
-    return list(newest.values())
+    def success_rate(self, now: datetime) -> float:
+        """Return the share of good ones among the backups that ended in the last 30 days, in percent (100 if there are none)."""
+        since = (now - SUCCESS_WINDOW).timestamp()
+        good, bad = (
+            len(times) - bisect_left(times, since) for times in (self._ends[True], self._ends[False])
+        )
+        return round(100 * good / (good + bad), 1) if good + bad else 100.0
+
+    def _count_kept(self, document: Raw, sign: int) -> None:
+        self.size_bytes += sign * _number(document, 'size_bytes')
+        self.disk_bytes += sign * _number(document, 'disk_bytes')
+
+    def _forget(self, item_id: int, job_id: int) -> None:
+        kept = self._kept[job_id]
+        size = kept.pop(item_id)
+        if self._newest[job_id] == item_id:
+            newest = max(kept, default=0)
+            self.protected_bytes += kept.get(newest, 0) - size
+            self._newest[job_id] = newest
+        if not kept:
+            del self._kept[job_id], self._newest[job_id]
 
 
 def disk_space(folder: Path) -> dict[str, int]:
@@ -74,3 +91,19 @@ def room(folder: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return space['disk_free_bytes'], space['disk_total_bytes']
+
+
+def _end_of(document: Raw) -> float | None:
+    """When a run that says something ended; None also for a record that somebody spoilt by hand."""
+    text = document.get('end_time')
+    if document.get('status') not in JUDGED or not isinstance(text, str):
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
+
+
+def _number(document: Raw, name: str) -> int:
+    value = document.get(name)
+    return value if isinstance(value, int) else 0

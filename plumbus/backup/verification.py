@@ -125,7 +125,7 @@ class VerifyRunner:
 
     def _backups_of(self, snapshot: Snapshot) -> Iterable[Backup]:
         path = self.snapshots.relative(snapshot)
-        return self.backups.select(lambda raw: bool(raw['backup_path'] == path)).items
+        return self.backups.select(lambda raw: raw['backup_path'] == path, match={'kept': True}).items
 
     def _ending(self, reading: 'Reading', shared: list[int]) -> dict[str, Any]:
         damaged = failed('damaged', count=f'{reading.error_count:,}') if reading.errors else None

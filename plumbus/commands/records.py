@@ -61,10 +61,10 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     records = Records.open(settings)
     records.database.check_readable()
     counts = {
-        'client': len(records.clients.all()),
-        'job': len(records.jobs.all()),
-        'backup': len(records.stock.backups.all()),
-        'restore': len(records.restores.all()),
+        'client': sum(1 for _ in records.clients.each()),
+        'job': sum(1 for _ in records.jobs.each()),
+        'backup': sum(1 for _ in records.stock.backups.each()),
+        'restore': sum(1 for _ in records.restores.each()),
     }
     if records.database.path.is_dir():
         records.database.check_writable()
@@ -109,7 +109,7 @@ def check_snapshots(settings: Settings) -> Iterator[Finding]:
     records = Records.open(settings)
     stock = records.stock
     unknown, missing = stock.unknown(), stock.missing()
-    kept = stock.backups.count(lambda raw: bool(raw.get('backup_path')))
+    kept = stock.backups.count(match={'kept': True})
     if kept:
         try:
             StoreGuard(stock.snapshots.root).check()

@@ -47,7 +47,7 @@ class Backups(Runs[Backup]):
 
     def hold_snapshots(self) -> bool:
         """Whether any record tells of a snapshot on disk."""
-        return self.records.count(lambda raw: bool(raw.get('backup_path'))) > 0
+        return self.records.count(match={'kept': True}) > 0
 
     def edit(self, backup_id: int, fields: Mapping[str, Any]) -> Backup:
         """Given `pinned`, `note` or `suspicious`, change them and return the record. Raise InvalidInput."""
@@ -142,11 +142,7 @@ class Backups(Runs[Backup]):
 
     def timeline(self, job_id: int) -> list[Backup]:
         """Given a job, return its backups that have a snapshot, oldest first."""
-
-        def kept(raw: Mapping[str, Any]) -> bool:
-            return raw.get('job_id') == job_id and bool(raw.get('backup_path'))
-
-        return list(self.records.select(kept, newest_first=False, limit=MOST_BACKUPS).items)
+        return self.records.all({'job_id': job_id, 'kept': True})
 
     def _dated(self, job_id: int) -> Iterator[Dated]:
         for backup in self.timeline(job_id):

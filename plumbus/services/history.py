@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from plumbus.events import Changed, EventBus, RunKind
-from plumbus.services.removal import EVERYTHING, UNFINISHED
+from plumbus.model import Status
 from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
 
+FINISHED = frozenset(status for status in Status if status.finished)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -38,8 +39,10 @@ class History:
                 self.events.publish(Changed(noun=kind, id=run_id, action='deleted'))
 
     def _expired(self, records: Documents[Any]) -> list[int]:
-        found = records.select(is_history, limit=EVERYTHING).items
-        newest_first = sorted(((since(run), run.id) for run in found), reverse=True)
+        ended = records.raw({'status': FINISHED})
+        newest_first = sorted(
+            ((since(raw), raw['id']) for raw in ended if not raw.get('backup_path')), reverse=True
+        )
         oldest = self.now() - timedelta(days=self.days)
         return [
             run_id
@@ -48,12 +51,7 @@ class History:
         ]
 
 
-def is_history(raw: Mapping[str, Any]) -> bool:
-    """Given a stored record, return whether it has ended and has no snapshot (any more)."""
-    return raw['status'] not in UNFINISHED and not raw.get('backup_path')
-
-
-def since(run: Any) -> datetime:
-    """Given a record, return since when it is nothing but history."""
-    times = (getattr(run, 'removed_at', None), run.end_time, run.created_at)
-    return next((time for time in times if time), NEVER)
+def since(raw: Mapping[str, Any]) -> datetime:
+    """Given a stored record, return since when it is nothing but history."""
+    times = (raw.get('removed_at'), raw.get('end_time'), raw.get('created_at'))
+    return next((datetime.fromisoformat(time) for time in times if time), NEVER)

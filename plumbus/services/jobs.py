@@ -1,19 +1,18 @@
 """What a user can do with jobs: keep them, run them, see their history and next times."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from plumbus.backup.snapshots import Snapshots
-from plumbus.backup.standing import standings
 from plumbus.errors import Conflict, InvalidInput
 from plumbus.events import Changed, EventBus
 from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Trigger, checked
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling import timing
-from plumbus.services.overdue import Overdue
+from plumbus.services.lateness import Lateness, zone_named
 from plumbus.services.records import revision_of
 from plumbus.services.removal import Removal
 from plumbus.services.starting import Starting
@@ -55,24 +54,22 @@ class Jobs:
     events: EventBus
     now: Callable[[], datetime]
     zone: ZoneInfo
+    lateness: Lateness
     pings: PingUrls
 
     def all(self, client_id: int | None = None) -> list[JobView]:
         """Return every job, of one client if it is given, oldest first, with its next and last run."""
-        latest = self._latest()
-        names = {client.id: client.name for client in self.clients.all()}
-        return [
-            self._view(job, names.get(job.client_id, ''), latest.get(job.id))
-            for job in self.jobs.all()
-            if client_id is None or job.client_id == client_id
-        ]
+        return self._views(self.jobs.all(None if client_id is None else {'client_id': client_id}))
+
+    def page(self, client_id: int | None = None, limit: int = 100, offset: int = 0) -> Page[JobView]:
+        """As `all`, a page of it."""
+        match = None if client_id is None else {'client_id': client_id}
+        found = self.jobs.select(match=match, newest_first=False, limit=limit, offset=offset)
+        return Page(self._views(found.items), found.total)
 
     def get(self, job_id: int) -> JobView:
         """Given an id, return the job. Raise NotFound."""
-        job = self.jobs.get(job_id)
-        client = self.clients.find(job.client_id)
-        newest = self.history(job_id, limit=1).items
-        return self._view(job, client.name if client else '', newest[0] if newest else None)
+        return self._views([self.jobs.get(job_id)])[0]
 
     def create(self, fields: Mapping[str, Any]) -> JobView:
         """Given what a user entered, store a job, plan it and return it. Raise InvalidInput naming what is wrong."""
@@ -115,7 +112,7 @@ class Jobs:
             self.removal.take_job(job_id, self.snapshots.job_folder((job.client_id, ''), (job_id, '')))
         self.plan.forget(job_id)
         self.pings.forget(job_id)
-        history = [backup.id for backup in self.history(job_id, limit=10**9).items]
+        history = self.backups.ids({'job_id': job_id})
         with self.jobs.transaction():
             self.backups.remove_all(history)
             self.jobs.remove(job_id)
@@ -130,7 +127,7 @@ class Jobs:
     def history(self, job_id: int, limit: int = 100, offset: int = 0) -> Page[Backup]:
         """Given a job, return a page of its backups, newest first. Raise NotFound."""
         self.jobs.get(job_id)
-        return self.backups.select(lambda raw: raw['job_id'] == job_id, limit=limit, offset=offset)
+        return self.backups.select(match={'job_id': job_id}, limit=limit, offset=offset)
 
     def preview_schedule(self, schedule: str, timezone: str | None = None) -> SchedulePreview:
         """Given a cron expression, return it in words with its next five times. Raise InvalidInput if it cannot be used."""
@@ -148,34 +145,29 @@ class Jobs:
 
     def zone_of(self, job: Job) -> ZoneInfo:
         """Given a job, return the time zone its schedule is read in."""
-        try:
-            return ZoneInfo(job.timezone) if job.timezone else self.zone
-        except (
-            ZoneInfoNotFoundError,
-            ValueError,
-        ):  # checked when it was saved; the machine's zones may have changed
-            return self.zone
+        return zone_named(job.timezone, self.zone)
 
     def overdue(self) -> set[int]:
         """Return the ids of the enabled jobs whose next run after their last good backup should have begun an hour ago or more."""
-        return Overdue(zone=self.zone, now=self.now()).ids(self.jobs.raw(), standings(self.backups))
+        return self.lateness.overdue(self.now())
 
-    def _latest(self, where: Callable[[Mapping[str, Any]], bool] = lambda _: True) -> dict[int, Backup]:
-        latest: dict[int, Backup] = {}
-        for backup in self.backups.select(where, limit=10**9).items:
-            latest.setdefault(backup.job_id, backup)
-        return latest
+    def _views(self, jobs: Sequence[Job]) -> list[JobView]:
+        last = self.backups.newest_of_each('job_id', [job.id for job in jobs])
+        names = {client_id: self.clients.find(client_id) for client_id in {job.client_id for job in jobs}}
+        return [self._view(job, names[job.client_id], last.get(job.id, {})) for job in jobs]
 
-    def _view(self, job: Job, client_name: str, last: Backup | None) -> JobView:
-        return JobView(
-            **job.model_dump(),
-            client_name=client_name,
-            source_path=job.source_paths[0],
-            next_run=self.plan.next_run(job.id),
-            last_run=(last.start_time or last.created_at) if last else None,
-            last_status=last.status.value if last else None,
-            last_backup_id=last.id if last else None,
-            schedule_text=timing.in_words(job.schedule),
+    def _view(self, job: Job, client: Client | None, last: Mapping[str, Any]) -> JobView:
+        return JobView.model_validate(
+            {
+                **job.model_dump(),
+                'client_name': client.name if client else '',
+                'source_path': job.source_paths[0],
+                'next_run': self.plan.next_run(job.id),
+                'last_run': last.get('start_time') or last.get('created_at'),
+                'last_status': last.get('status'),
+                'last_backup_id': last.get('id'),
+                'schedule_text': timing.in_words(job.schedule),
+            }
         )
 
     def _checked(self, fields: Mapping[str, Any]) -> JobFields:

@@ -4,8 +4,6 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
@@ -15,7 +13,6 @@ from plumbus import __version__
 from plumbus.backup.standing import Raw, Standing, moment, standings
 from plumbus.model import Backup, Client, Job, Status
 from plumbus.scheduling.queue import Ticket
-from plumbus.services.overdue import Overdue
 from plumbus.store.documents import Documents
 from plumbus.store.write_times import WriteTimes
 
@@ -38,8 +35,7 @@ class Metrics:
     waiting_messages: Callable[[], int]
     write_times: WriteTimes
     snapshot_bytes: 'SnapshotBytes' = field(init=False)
-    zone: ZoneInfo
-    now: Callable[[], datetime]
+    overdue: Callable[[], set[int]]
     content_type: str = CONTENT_TYPE_PLAIN_0_0_4
 
     def __post_init__(self) -> None:
@@ -96,7 +92,7 @@ class _Scrape:
     def _of_jobs(
         self, jobs: Sequence[Raw], names: Mapping[int, str], known: Mapping[int, Standing]
     ) -> Iterator[Metric]:
-        overdue = Overdue(zone=self.metrics.zone, now=self.metrics.now()).ids(jobs, known)
+        overdue = self.metrics.overdue()
         labels = {job['id']: [str(job['id']), job['name'], names.get(job['client_id'], '')] for job in jobs}
         enabled = GaugeMetricFamily('plumbus_job_enabled', 'Whether the job is on.', labels=JOB)
         late = GaugeMetricFamily(

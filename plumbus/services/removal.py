@@ -18,8 +18,7 @@ from plumbus.model import Backup, Status
 from plumbus.scheduling.queue import RunQueue
 from plumbus.store.documents import Documents
 
-UNFINISHED = {Status.QUEUED, Status.RUNNING}
-EVERYTHING = 10**9
+UNFINISHED = frozenset({Status.QUEUED, Status.RUNNING})
 log = logging.getLogger(__name__)
 
 
@@ -57,11 +56,7 @@ class Removal:
                 self._held[backup_id] -= 1
 
     def _being_read(self) -> set[int]:
-        return {
-            run.backup_id
-            for runs in self.readers
-            for run in runs.select(lambda raw: raw['status'] in UNFINISHED, limit=EVERYTHING).items
-        }
+        return {run.backup_id for runs in self.readers for run in runs.all({'status': UNFINISHED})}
 
     def retire(self, backup_id: int) -> Backup | None:
         """Given a backup that is no longer kept, take its snapshot away; its record stays as history and is returned.
@@ -86,8 +81,7 @@ class Removal:
         """Given a job and its folder, take that away with all its snapshots. Raise Conflict if one of them is being read."""
         with self.one_by_one, self.backups.transaction():
             used = self._being_read()
-            of_job = self.backups.select(lambda raw: raw['job_id'] == job_id, limit=EVERYTHING).items
-            if any(backup.id in used for backup in of_job):
+            if used.intersection(self.backups.ids({'job_id': job_id})):
                 message = 'A snapshot of this job is being restored or verified.'
                 raise Conflict(message, 'Wait for the end of that, or cancel it.')
             self.snapshots.take_away(folder)
@@ -160,7 +154,8 @@ class Removal:
             told = self.backups.find(int(snapshot.description()['backup'].get('id')))
             if told and told.backup_path == path:
                 return told
-        found = self.backups.select(lambda raw: raw.get('backup_path') == path, limit=1).items
+        kept = {'kept': True}
+        found = self.backups.select(lambda raw: raw.get('backup_path') == path, match=kept, limit=1).items
         return found[0] if found else None
 
     def _share(self, snapshot: Snapshot, known: Sequence[Snapshot]) -> tuple[int | None, Snapshot | None]:

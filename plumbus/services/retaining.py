@@ -18,7 +18,7 @@ from plumbus.model import Backup, Job, Retention, checked
 from plumbus.model.fields import Timezone
 from plumbus.services.jobs import Jobs
 from plumbus.services.records import counted
-from plumbus.services.removal import EVERYTHING, Removal
+from plumbus.services.removal import Removal
 from plumbus.store.documents import Documents
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Retaining:
         given = retention.model_dump(exclude_unset=True) if retention else {}
         policy = job.retention.model_copy(update=given)
         zone = ZoneInfo(timezone) if timezone else self.jobs.zone_of(job)
-        backups = self._with_snapshots(lambda raw: raw['job_id'] == job.id)
+        backups = self._with_snapshots(job.id)
         verdict = self._decide(policy, zone, backups)
         return Pruning(
             keep=verdict.keep, remove=verdict.remove, freed_bytes=self._freed(backups, verdict.remove)
@@ -79,21 +79,19 @@ class Retaining:
 
     def prune_all(self, keep_going: Callable[[], None]) -> None:
         """Once a day: prune every job. `keep_going` is called in between and may raise to stop."""
-        of_job: dict[int, list[Backup]] = {}
-        for backup in self._with_snapshots(lambda _raw: True):
-            of_job.setdefault(backup.job_id, []).append(backup)
-        for job in self.jobs.jobs.all():
+        for job in self.jobs.jobs.each():
             keep_going()
-            self._prune_quietly(job, of_job.get(job.id, []))
+            self._prune_quietly(job)
 
     def prune_after_backup(self, job_id: int) -> None:
         """Given a job that has a new snapshot, remove what it keeps no longer."""
         job = self.jobs.jobs.find(job_id)
         if job:
-            self._prune_quietly(job, self._with_snapshots(lambda raw: raw['job_id'] == job_id))
+            self._prune_quietly(job)
 
-    def _prune_quietly(self, job: Job, backups: Sequence[Backup]) -> None:
-        if job.retention == Retention() or not backups:
+    def _prune_quietly(self, job: Job) -> None:
+        backups = [] if job.retention == Retention() else self._with_snapshots(job.id)
+        if not backups:
             return
         try:
             with self.removal.one_by_one:
@@ -116,9 +114,9 @@ class Retaining:
         candidates = [candidate(backup, in_use=backup.id in used) for backup in backups]
         return decide(policy, candidates, zone, self.now())
 
-    def _with_snapshots(self, where: Callable[[Mapping[str, Any]], bool]) -> list[Backup]:
-        found = self.backups.select(lambda raw: bool(raw.get('backup_path')) and where(raw), limit=EVERYTHING)
-        return [backup for backup in found.items if backup.status.good and self._has_snapshot(backup)]
+    def _with_snapshots(self, job_id: int) -> list[Backup]:
+        newest_first = reversed(self.backups.all({'good_of': job_id, 'kept': True}))
+        return [backup for backup in newest_first if self._has_snapshot(backup)]
 
     def _has_snapshot(self, backup: Backup) -> bool:
         with suppress(NotFound):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from plumbus.model import Page, Progress, Run, Status
 from plumbus.scheduling.queue import RunQueue
 from plumbus.scheduling.rules import Waiting
 from plumbus.store.documents import Documents
+from plumbus.store.rows import Containing, Match
 from plumbus.store.runlog import RunLogs
 
 Record = TypeVar('Record', bound=Run)
@@ -41,8 +42,8 @@ class Runs(Generic[Record]):
         offset: int = 0,
     ) -> Page[Record]:
         """Return a page of the runs that match all that is given, newest first, and how many match."""
-        where = matching(client_id, job_id, status, search)
-        found = self.records.select(where, limit=limit, offset=offset)
+        match = matching(client_id, job_id, status, search)
+        found = self.records.select(match=match, limit=limit, offset=offset)
         return Page(self.with_places(found.items), found.total)
 
     def get(self, run_id: int) -> Record:
@@ -113,27 +114,13 @@ class Runs(Generic[Record]):
         return wake
 
 
-def matching(
-    client_id: int | None, job_id: int | None, status: str | None, search: str
-) -> Callable[[Mapping[str, Any]], bool]:
-    """Given what is asked for, return a test for stored records. `status` may list several, parted by commas."""
-    wanted = {
-        key: value for key, value in {'client_id': client_id, 'job_id': job_id}.items() if value is not None
-    }
-    statuses = set(status.split(',')) if status else set()
+def matching(client_id: int | None, job_id: int | None, status: str | None, search: str) -> Match:
+    """Given what is asked for, return what the columns must have. `status` may list several, parted by commas."""
     text = search.strip().lower()
-
-    def matches(raw: Mapping[str, Any]) -> bool:
-        return (
-            all(raw.get(key) == value for key, value in wanted.items())
-            and (not statuses or raw['status'] in statuses)
-            and (
-                not text
-                or any(
-                    text in str(raw.get(key, '')).lower()
-                    for key in ('job_name', 'client_name', 'error_message')
-                )
-            )
-        )
-
-    return matches
+    asked: dict[str, Hashable] = {
+        'client_id': client_id,
+        'job_id': job_id,
+        'status': frozenset(status.split(',')) if status else None,
+        'words': Containing(text) if text else None,
+    }
+    return {column: wanted for column, wanted in asked.items() if wanted is not None}

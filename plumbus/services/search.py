@@ -2,11 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -153,11 +152,12 @@ class Search:
             log.info('Backup %d cannot be searched: %s', backup.id, error)
 
     def _kept(self) -> list[Backup]:
-        def kept(raw: Mapping[str, Any]) -> bool:
-            return bool(raw.get('backup_path')) and not raw.get('removed_at')
-
-        found = self.backups.select(kept, limit=EVERYTHING).items
-        return [one for one in found if (self.snapshots.data_dir / str(one.backup_path)).is_dir()]
+        found = reversed(self.backups.all({'kept': True}))
+        return [
+            one
+            for one in found
+            if not one.removed_at and (self.snapshots.data_dir / str(one.backup_path)).is_dir()
+        ]
 
     def _keep(self) -> None:
         sound = False

@@ -63,19 +63,16 @@ class Stock:
 
     def unknown(self) -> list[Snapshot]:
         """Return the snapshots that no record names. Raise OSError if the folders cannot be listed."""
-        known = {backup.backup_path for backup in self._kept()}
+        known = {raw['backup_path'] for raw in self.backups.raw({'kept': True})}
         return [one for one in self.snapshots.everything() if self.snapshots.relative(one) not in known]
 
     def missing(self) -> list[Backup]:
         """Return the records whose snapshot is gone."""
         return [
             one
-            for one in self._kept()
+            for one in self.backups.each({'kept': True})
             if not (self.snapshots.data_dir / str(one.backup_path) / 'tree').is_dir()
         ]
-
-    def _kept(self) -> list[Backup]:
-        return list(self.backups.select(lambda raw: bool(raw.get('backup_path')), limit=10**9).items)
 
 
 def _id_of(name: str) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ class System:
     scheduler_alive: Callable[[], bool]
     now: Callable[[], datetime]
     version: str = __version__
+    figures: stats.Figures = field(default_factory=stats.Figures)
+
+    def __post_init__(self) -> None:
+        self.backups.watch(self.figures)
 
     def warn(self) -> None:
         """At the start: tell in the log what is not as it should be with this machine's tools and disk."""
@@ -64,15 +68,33 @@ class System:
 
     def stats(self) -> dict[str, Any]:
         """Return the numbers of GET /api/stats: counts, bytes, percent."""
-        backups = self.backups.select(limit=10**9).items
+        jobs = self.jobs.jobs
         return {
-            **stats.summary(self.jobs.jobs.all(), backups, self.clients.count(), self.now()),
+            'total_clients': self.clients.count(),
+            'total_jobs': jobs.count(),
+            'enabled_jobs': jobs.count(match={'enabled': True}),
+            **self._of_backups(),
             **stats.disk_space(self.data_dir / 'backups'),
             'running': _backups_and_restores(self.queue.running()),
             'queued': _backups_and_restores(self.queue.queued()),
             'overdue_jobs': len(self.jobs.overdue()),
             'version': self.version,
         }
+
+    def _of_backups(self) -> dict[str, Any]:
+        with self.database.lock:
+            good = self.backups.count(match={'status': stats.GOOD})  # it also takes in what others changed
+            figures = self.figures
+            return {
+                'total_backups': self.backups.count(match={'status': stats.ENDED}),
+                'successful_backups': good,
+                'failed_backups': self.backups.count(match={'status': stats.FAILED}),
+                'success_rate': figures.success_rate(self.now()),
+                'total_size_bytes': figures.size_bytes,
+                'total_size_gb': round(figures.size_bytes / 10**9, 2),
+                'protected_bytes': figures.protected_bytes,
+                'disk_bytes': figures.disk_bytes,
+            }
 
     def health(self) -> None:
         """Raise StoreError if the store cannot be written, or the scheduler or all workers are dead; return if all is well."""

@@ -14,7 +14,8 @@ from plumbus.scheduling.queue import Priority, Ticket
 from plumbus.services.runs import Runs
 from plumbus.store.documents import Documents
 
-UNFINISHED = {Status.QUEUED, Status.RUNNING}
+UNFINISHED = frozenset({Status.QUEUED, Status.RUNNING})
+GOOD = frozenset({Status.COMPLETED, Status.WARNING})
 KEPT_OF_EACH = 10
 EVERYTHING = 10**9
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -68,9 +69,7 @@ class Verifications(Runs[Verification]):
 
     def of_backup(self, backup_id: int, limit: int = 100, offset: int = 0) -> Page[Verification]:
         """Given a backup, return a page of its verifications, newest first."""
-        found = self.records.select(
-            lambda raw: bool(raw['backup_id'] == backup_id), limit=limit, offset=offset
-        )
+        found = self.records.select(match={'backup_id': backup_id}, limit=limit, offset=offset)
         return Page(self.with_places(found.items), found.total)
 
     def start_share(self) -> list[Verification]:
@@ -85,23 +84,18 @@ class Verifications(Runs[Verification]):
         return started
 
     def _verifiable(self) -> Iterator[Backup]:
-        for backup in self.backups.select(lambda raw: bool(raw['backup_path']), limit=EVERYTHING).items:
+        for backup in self.backups.each({'kept': True, 'status': GOOD}):
             with suppress(NotFound):
-                if backup.status.good and self.snapshots.at(backup.backup_path).manifest.exists():
+                if self.snapshots.at(backup.backup_path).manifest.exists():
                     yield backup
 
     def _failed_at(self) -> dict[int, datetime]:
-        failed = self.records.select(
-            lambda raw: raw['status'] == Status.FAILED, newest_first=False, limit=EVERYTHING
-        )
-        return {run.backup_id: run.created_at for run in failed.items if run.created_at}
+        failed = self.records.each({'status': Status.FAILED})
+        return {run.backup_id: run.created_at for run in failed if run.created_at}
 
     def _unfinished(self, backup_id: int | None = None) -> list[Verification]:
-        found = self.records.select(
-            lambda raw: raw['status'] in UNFINISHED and backup_id in {None, raw['backup_id']},
-            limit=EVERYTHING,
-        )
-        return list(found.items)
+        of_backup = {} if backup_id is None else {'backup_id': backup_id}
+        return self.records.all({'status': UNFINISHED, **of_backup})
 
     def _forget_old(self) -> None:
         """Keep the last few of each backup that is still there, so that history does not grow by verifying."""

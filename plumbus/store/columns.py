@@ -57,7 +57,7 @@ BACKUP: Mapping[str, Column] = {
 # `kept`: whether there is a snapshot; `good_of` and its like: the job, if its run was good, says how the job is, has ended, or
 # left a snapshot that was found damaged.
 COLUMNS: Mapping[str, Mapping[str, Column]] = {
-    'jobs': {'client_id': _field('client_id')},
+    'jobs': {'client_id': _field('client_id'), 'enabled': _field('enabled')},
     'backups': BACKUP,
     'restores': {**RUN, 'backup_id': _field('backup_id')},
     'deliveries': {'status': _field('status')},

@@ -158,10 +158,21 @@ class Documents(Generic[Model]):
         self, column: str, values: Iterable[Hashable] | None = None
     ) -> dict[Any, Mapping[str, Any]]:
         """Given a column, return for each of its values (or for those given) the newest document as it lies in the database."""
+        newest = self.newest_ids(column, values)
+        texts = self.texts(newest.values())
+        return {value: decoded(texts[item_id]) for value, item_id in newest.items() if item_id in texts}
+
+    def newest_ids(self, column: str, values: Iterable[Hashable] | None = None) -> dict[Any, int]:
+        """Given a column, return for each of its values (or for those given) the highest id that has it."""
+        with self._database.lock:
+            return dict(self._rows().newest_of_each(column, values))
+
+    def texts(self, ids: Iterable[int] | None = None) -> dict[int, bytes]:
+        """Return the JSON text of every item, or of those with the given ids that are there."""
         with self._database.lock:
             rows = self._rows()
-            newest = {value: rows.raw(item_id) for value, item_id in rows.newest_of_each(column, values)}
-        return {value: decoded(raw) for value, raw in newest.items() if raw is not None}
+            texts = {item_id: rows.raw(item_id) for item_id in (rows.ids() if ids is None else ids)}
+        return {item_id: text for item_id, text in texts.items() if text is not None}
 
     def newest(self, match: Match | None = None) -> Model | None:
         """Return the item with the highest id of those whose columns have what `match` says; None if there is none."""

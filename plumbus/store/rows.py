@@ -85,8 +85,10 @@ class Rows(Mapping[str, dict[str, Any]]):
         """Given what columns must have, return how many documents do."""
         if not match:
             return len(self._ids)
+        if len(match) == 1:
+            return sum(len(places) for places in self._lists(*next(iter(match.items()))))
         lists = [self._of(name, wanted) for name, wanted in match.items()]
-        return len(lists[0]) if len(lists) == 1 else len(set(lists[0]).intersection(*lists[1:]))
+        return len(set(lists[0]).intersection(*lists[1:]))
 
     def newest_of_each(
         self, column: str, values: Iterable[Hashable] | None = None
@@ -119,15 +121,18 @@ class Rows(Mapping[str, dict[str, Any]]):
             self._place(item_id, self._seen(item_id, old), {})
 
     def _of(self, name: str, wanted: Hashable) -> list[int]:
+        lists = self._lists(name, wanted)
+        return lists[0] if len(lists) == 1 else sorted(chain.from_iterable(lists))
+
+    def _lists(self, name: str, wanted: Hashable) -> list[list[int]]:
+        """Return the ids of each value that the column may have."""
         places = self._places[name]
-        values: Iterable[Hashable] = ()
+        values: Iterable[Hashable] = (wanted,)
         if isinstance(wanted, Containing):
             values = [value for value in places if isinstance(value, str) and wanted.text in value]
         elif isinstance(wanted, frozenset):
             values = wanted
-        else:
-            return places.get(wanted, [])
-        return sorted(chain.from_iterable(places.get(value, ()) for value in values))
+        return [places[value] for value in values if value in places]
 
     def _seen(self, item_id: int, old: bytes | None) -> dict[str, Hashable]:
         if old is None or not (self._columns or self._watchers):
