@@ -9,9 +9,10 @@ from plumbus.api.door import Door, Limit, Offset, PathText
 from plumbus.api.schemas import problems
 from plumbus.backup.compare import Difference
 from plumbus.backup.textdiff import TextDifference
+from plumbus.model.fields import Id
 
 router = APIRouter(prefix='/api/backups', tags=['Backups'])
-Against = Annotated[int, Query(description='The other backup, usually the earlier one.')]
+Against = Annotated[Id, Query(description='The other backup, usually the earlier one.')]
 
 
 class ToldDifference(Difference):

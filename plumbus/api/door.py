@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 from plumbus.api.errors import BadRequest
 from plumbus.api.listening import Streams
 from plumbus.engine import Engine
+from plumbus.model.fields import Id
 
 LARGEST_BODY = 2_000_000
 LONGEST_WAIT_S = 3600
@@ -69,7 +70,7 @@ def _none_if_empty(value: Any) -> Any:
 Door = Annotated[Engine, Depends(engine_of)]
 Live = Annotated[Streams, Depends(streams_of)]
 Fields = Annotated[dict[str, Any], Depends(fields_of)]
-OptionalId = Annotated[int | None, BeforeValidator(_none_if_empty)]
+OptionalId = Annotated[Id | None, BeforeValidator(_none_if_empty)]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 Offset = Annotated[int, Query(ge=0, le=2**53)]
 PathText = Annotated[str, Query(max_length=LONGEST_PATH)]

@@ -1,7 +1,7 @@
 """Every failure as JSON: `{"success": false, "error": "a sentence with the remedy"}`, never a trace, a path or a secret."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,9 @@ class Errors:
         details = error.errors()
         if any(detail['loc'][0] == 'path' for detail in details):
             return problem(404, 'There is no such thing: an id is a positive integer.')
-        return self.answer(InvalidInput({str(detail['loc'][-1]): _why(detail['msg']) for detail in details}))
+        return self.answer(
+            InvalidInput({_field_of(detail['loc']): _why(detail['msg']) for detail in details})
+        )
 
     def _of_http(self, request: Request, error: Exception) -> Answer:
         assert isinstance(error, HTTPException)  # noqa: S101
@@ -147,6 +149,11 @@ def _allowed_methods(request: Request) -> list[str]:
     scopes = {method: {**request.scope, 'method': method} for method in METHODS}
     routes = request.app.routes
     return [name for name in METHODS if any(route.matches(scopes[name])[0] is Match.FULL for route in routes)]
+
+
+def _field_of(place: Sequence[int | str]) -> str:
+    # ('query', 'path', 0) is the first of several values of one parameter.
+    return str(place[1] if len(place) > 1 else place[0])
 
 
 def _why(message: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from plumbus.model.fields import AbsolutePath, Fingerprint, Host, Name, Port, Secret, Username
+from plumbus.model.fields import AbsolutePath, Fingerprint, Host, Id, Name, Port, Secret, Username
 from plumbus.model.record import Record
 
 AuthMethod = Literal['key', 'password']
@@ -26,7 +26,7 @@ class ClientFields(BaseModel):
     forget_secrets: bool = False
     key_path: AbsolutePath | None = None
     use_sudo: bool = False
-    jump_client_id: int | None = None
+    jump_client_id: Id | None = None
     max_parallel: Places | None = None
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 
 from plumbus.errors import InvalidInput
 
@@ -77,6 +77,12 @@ def _fingerprint(text: str) -> str:
     return text.rstrip('=')
 
 
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError('must be a whole number')
+    return value
+
+
 def _network(text: str) -> str:
     try:
         return str(ip_network(text, strict=False))
@@ -94,7 +100,9 @@ Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
 ]
 Host = Annotated[str, StringConstraints(strip_whitespace=True, max_length=253), AfterValidator(_host)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+Id = Annotated[Whole, Field(ge=1, le=2**53)]
+Port = Annotated[Whole, Field(ge=1, le=65535)]
 Username = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_username)]
 LoginName = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_login_name)]
 AbsolutePath = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_absolute_path)]

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from plumbus.model.fields import AbsolutePath, Command, ExcludePattern, Name, PingUrl, Timezone
+from plumbus.model.fields import AbsolutePath, Command, ExcludePattern, Id, Name, PingUrl, Timezone, Whole
 from plumbus.model.hours import QuietAction, QuietText
 from plumbus.model.record import Record
 
-Count = Annotated[int, Field(ge=0, le=100_000)]
+Count = Annotated[Whole, Field(ge=0, le=100_000)]
 
 
 class Retention(BaseModel):
@@ -35,7 +35,7 @@ class JobFields(BaseModel):
     that goes on. `retry_window_minutes`: so long a planned run waits for a client that is not there; null is the setting's number.
     """
 
-    client_id: int
+    client_id: Id
     name: Name
     source_paths: Annotated[list[AbsolutePath], Field(min_length=1, max_length=1000)]
     excludes: Annotated[list[ExcludePattern], Field(max_length=1000)] = []
@@ -43,18 +43,18 @@ class JobFields(BaseModel):
     timezone: Timezone | None = None
     enabled: bool = True
     retention: Retention = Retention()
-    bandwidth_limit_kib: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    bandwidth_limit_kib: Annotated[Whole, Field(ge=0, le=100_000_000)] = 0
     compress: bool = False
     one_file_system: bool = False
-    timeout_minutes: Annotated[int, Field(ge=0, le=525_600)] = 0
-    retries: Annotated[int, Field(ge=0, le=100)] = 2
-    retry_delay_s: Annotated[int, Field(ge=0, le=86_400)] = 60
-    retry_window_minutes: Annotated[int, Field(ge=0, le=20_160)] | None = None
+    timeout_minutes: Annotated[Whole, Field(ge=0, le=525_600)] = 0
+    retries: Annotated[Whole, Field(ge=0, le=100)] = 2
+    retry_delay_s: Annotated[Whole, Field(ge=0, le=86_400)] = 60
+    retry_window_minutes: Annotated[Whole, Field(ge=0, le=20_160)] | None = None
     catch_up: bool = True
     quiet_hours: QuietText | None = None
     quiet_action: QuietAction = 'continue'
-    quiet_limit_kib: Annotated[int, Field(ge=0, le=100_000_000)] = 0
-    shrink_warning_percent: Annotated[int, Field(ge=0, le=100)] = 50
+    quiet_limit_kib: Annotated[Whole, Field(ge=0, le=100_000_000)] = 0
+    shrink_warning_percent: Annotated[Whole, Field(ge=0, le=100)] = 50
     pre_command: Command | None = None
     post_command: Command | None = None
     ping_url: PingUrl | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from plumbus.model.fields import AbsolutePath
+from plumbus.model.fields import AbsolutePath, Id
 from plumbus.model.record import Record
 
 
@@ -123,7 +123,7 @@ class RestoreRequest(BaseModel):
 
     paths: Annotated[list[AbsolutePath], Field(max_length=10_000)] = []
     restore_path: AbsolutePath | None = None
-    client_id: int | None = None
+    client_id: Id | None = None
     to_server: bool = False
     delete: bool = False
     safety_copy: bool = False
