@@ -22,7 +22,8 @@ def has_control_characters(text: str) -> bool:
     return any(ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) <= 0xDFFF for char in text)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Given text, return it. Raise ValueError if it holds control characters."""
     if has_control_characters(text):
         raise ValueError('must not hold control characters')
     return text
@@ -97,7 +98,7 @@ def _timezone(text: str) -> str:
 
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(printable)
 ]
 Host = Annotated[str, StringConstraints(strip_whitespace=True, max_length=253), AfterValidator(_host)]
 Whole = Annotated[int, BeforeValidator(_no_bool)]
@@ -112,9 +113,7 @@ Network = Annotated[str, StringConstraints(max_length=50), AfterValidator(_netwo
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Command = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4096), AfterValidator(_storable)]
 Note = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_storable)]
-PingUrl = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_printable)
-]
+PingUrl = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(printable)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=16384), AfterValidator(_storable)]
 
 

@@ -2,17 +2,19 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, field_validator
 
-from plumbus.model.fields import Name
+from plumbus.model.fields import Id, Name, printable
 from plumbus.model.record import Record
 
 EventKind = Literal[
     'failed', 'warning', 'overdue', 'recovered', 'disk_low', 'host_key_changed', 'verify_damaged', 'weekly_report'
 ]  # fmt: skip
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
-TargetUrl = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=4000)]
-JobIds = Annotated[list[int], Field(max_length=10_000)]
+TargetUrl = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=4000), AfterValidator(printable)
+]
+JobIds = Annotated[list[Id], Field(max_length=10_000)]
 
 
 class NotificationFields(BaseModel):

@@ -105,9 +105,10 @@ class Notifications:
         return self.preferences.update(fields)
 
     def _check_jobs(self, fields: Mapping[str, Any]) -> None:
-        for job_id in fields.get('job_ids') or ():
+        named = fields.get('job_ids')
+        for job_id in named if isinstance(named, list) else ():
             if not isinstance(job_id, int) or not self.job_exists(job_id):
-                raise InvalidInput({'job_ids': f'there is no job {job_id}'})
+                raise InvalidInput({'job_ids': 'must be numbers of jobs that there are'})
 
     def _send(self, url: str, kinds: list[Any]) -> None:
         named = ', '.join(kind.replace('_', ' ') for kind in kinds)

@@ -68,15 +68,14 @@ class JsonLines(logging.Formatter):
 
 
 def _on_one_line(text: str) -> str:
-    return (
-        _valid(text).replace('\\', '\\\\').replace('\r', '\\r').replace('\n', '\\n')
-        if _breaks(text)
-        else _valid(text)
-    )
+    if text.isprintable():
+        return text
+    return ''.join(map(_plain, _valid(text).replace('\\', '\\\\')))
 
 
-def _breaks(text: str) -> bool:
-    return '\n' in text or '\r' in text
+def _plain(char: str) -> str:
+    """Not only line ends: other letters of control move the cursor of a terminal, or turn the direction of writing."""
+    return char if char.isprintable() else char.encode('unicode_escape').decode()
 
 
 def _valid(text: str) -> str:
