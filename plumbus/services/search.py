@@ -100,6 +100,8 @@ class Search:
         Raise InvalidInput for nothing to look for, StoreError if the index is damaged; then it is made anew meanwhile.
         """
         wanted = text.strip()
+        if '\0' in wanted:  # no name has one, and SQLite ends a text there
+            raise InvalidInput({'q': 'must not hold a NUL character'})
         if not wanted or len(wanted) > LONGEST_QUERY:
             raise InvalidInput({'q': f'must have 1 to {LONGEST_QUERY} characters'})
         complete = self._caught_up()
