@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from tests.support.engines import running_engine
 from tests.support.sshd import Sshd
 from tests.support.zoo import give
 
-SHORT_S = 3
 BIG = 6 * 2**20
 
 
@@ -40,16 +40,16 @@ def source(sshd: Sshd) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def short_waits() -> Iterator[pytest.MonkeyPatch]:
-    """Silence is noticed after seconds; `undo()` it for what follows."""
+@contextmanager
+def short_waits(seconds: int) -> Iterator[None]:
+    """While in this block rsync and ssh notice silence after so many seconds, and PLUMBUS a second later."""
     with pytest.MonkeyPatch.context() as patch:
         made = runner.job_options
-        patch.setattr(runner, 'job_options', lambda *given: replace(made(*given), timeout_s=SHORT_S))
+        patch.setattr(runner, 'job_options', lambda *given: replace(made(*given), timeout_s=seconds))
         for module in (execution, pull):
-            patch.setattr(module, 'IDLE_TIMEOUT_S', SHORT_S + 1.0)
-        block = ssh.COMMON_BLOCK.replace('ConnectTimeout 15', f'ConnectTimeout {SHORT_S}')
+            patch.setattr(module, 'IDLE_TIMEOUT_S', seconds + 1.0)
+        block = ssh.COMMON_BLOCK.replace('ConnectTimeout 15', f'ConnectTimeout {seconds}')
         assert block != ssh.COMMON_BLOCK
         patch.setattr(ssh, 'COMMON_BLOCK', block)
-        patch.setattr(remote, 'LONGEST_S', SHORT_S)
-        yield patch
+        patch.setattr(remote, 'LONGEST_S', seconds)
+        yield

@@ -1,6 +1,6 @@
 """PLUMBUS dies before any one of its steps on the disk: afterwards nothing is untrue or lost, and the next run completes.
 
-FAULT_ROUNDS (12) tries so many of the steps of each run, FAULT_ROUNDS=1000 all of them. FAULT_SEED chooses which.
+FAULT_ROUNDS (8) tries so many of the steps of each run, FAULT_ROUNDS=1000 all of them. FAULT_SEED chooses which.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.support.truth import untruths
 
 pytestmark = [pytest.mark.faults, needs_root]
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = int(os.environ.get('FAULT_ROUNDS', '12'))
+ROUNDS = int(os.environ.get('FAULT_ROUNDS', '8'))
 SEED = int(os.environ.get('FAULT_SEED') or random.SystemRandom().randrange(10**6))
 NEVER = 10**9
 

@@ -1,6 +1,6 @@
 """Whatever is killed at whatever moment: records tell the truth, snapshots are whole, older ones unchanged, the next run completes.
 
-FAULT_ROUNDS (12) sets how often, FAULT_SEED which series of edits and moments; it is printed where a test fails.
+FAULT_ROUNDS (8) sets how often, FAULT_SEED which series of edits and moments; it is printed where a test fails.
 """
 
 import os
@@ -33,7 +33,7 @@ from tests.support.truth import digests, misfits
 from tests.support.zoo import give
 
 pytestmark = [pytest.mark.faults, needs_root]
-ROUNDS = int(os.environ.get('FAULT_ROUNDS', '12'))
+ROUNDS = int(os.environ.get('FAULT_ROUNDS', '8'))
 SEED = int(os.environ.get('FAULT_SEED') or random.SystemRandom().randrange(10**6))
 VICTIMS = ('PLUMBUS', 'rsync', 'ssh', 'rsync over there', 'sshd')
 LATEST_S = 2.2

@@ -9,6 +9,7 @@ import pytest
 
 from plumbus.engine import Engine
 from plumbus.model import Status
+from tests.faults.conftest import short_waits
 from tests.support.engines import back_up, copy_of, job_for, tree_of, write
 from tests.support.facts import facts, same, unchanged
 from tests.support.marks import needs_root
@@ -74,7 +75,7 @@ FAULTS = {
 
 @pytest.mark.parametrize('what', FAULTS)
 def test_it_tells_what_is_wrong_over_there_and_goes_on_once_that_is_mended(
-    engine: Engine, sshd: Sshd, source: Path, short_waits: pytest.MonkeyPatch, what: str
+    engine: Engine, sshd: Sshd, source: Path, what: str
 ) -> None:
     fault = FAULTS[what]
     key = engine.system.public_key().public_key
@@ -90,12 +91,12 @@ def test_it_tells_what_is_wrong_over_there_and_goes_on_once_that_is_mended(
         environment = sshd.path_with(without=fault.without, scripts=fault.scripts)
         sshd.authorize(key, environment=environment, command=fault.command)
     began = time.monotonic()
-    broken = back_up(engine, job.id)
+    with short_waits(4):
+        broken = back_up(engine, job.id)
 
     assert time.monotonic() - began < 30
     assert (broken.status, broken.cause, broken.error_message) == (Status.FAILED, fault.cause, fault.told)
     assert untruths(engine) == []
-    short_waits.undo()
     sshd.authorized_keys.write_text('')
     sshd.authorize(key)
     with sshd.sudo_allowed():

@@ -9,7 +9,7 @@ import pytest
 
 from plumbus.engine import Engine
 from plumbus.model import Backup, Status
-from tests.faults.conftest import BIG
+from tests.faults.conftest import BIG, short_waits
 from tests.support.engines import add_client, back_up, copy_of, job_for, tree_of, write
 from tests.support.facts import facts, same, unchanged
 from tests.support.marks import needs_root
@@ -39,7 +39,7 @@ NO_ANSWER = (
 )
 SILENT = (
     'silence',
-    'Nothing came from the machine for 4 seconds. Look whether it is up and its network and disks are well.',
+    'Nothing came from the machine for 2 seconds. Look whether it is up and its network and disks are well.',
 )
 REFUSED = (
     'refused',
@@ -126,17 +126,16 @@ def test_silence_ends_in_time_wherever_it_begins(
     relay: Relay,
     job_id: int,
     source: Path,
-    short_waits: pytest.MonkeyPatch,
     connection: int,
     after: int,
 ) -> None:
     """Before and in the middle of the greeting, of the exchange of keys, of the scan, of the transfer."""
     relay.fates[:] = [*[Fate()] * connection, *[Fate(after=after, how='stall')] * 2]
     began = time.monotonic()
-    broken = back_up(engine, job_id)
+    with short_waits(1):
+        broken = back_up(engine, job_id)
     assert time.monotonic() - began < 30
     check_told(engine, broken, NO_ANSWER, SILENT)
-    short_waits.undo()
     relay.fates.clear()
     check_whole(engine, back_up(engine, job_id), source)
 
