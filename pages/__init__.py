@@ -15,6 +15,8 @@ from pages import (
     login,
     memory,
     missing,
+    notification_edit,
+    notifications,
     restore,
     restores,
     settings,
@@ -33,7 +35,7 @@ def register_all(engine: Engine) -> None:
     # An address that is spelled out, like /jobs/new, comes before one with a number in the same place.
     pages = (
         login, dashboard, clients, client_new, client_edit, client, jobs, job_editor, job, backups, backup, browse, restores, restore,
-        settings,
+        settings, notifications, notification_edit,
     )  # fmt: skip
     for page in pages:
         page.register(engine)

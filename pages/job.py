@@ -113,5 +113,6 @@ def _facts(job: JobView) -> dict[str, str]:
         'Limit': f'{size(job.bandwidth_limit_kib * 1024)}/s' if job.bandwidth_limit_kib else '',
         'Before': job.pre_command or '',
         'After': job.post_command or '',
+        'Pings': job.ping_shown or '',
     }
     return {name: value for name, value in facts.items() if value}

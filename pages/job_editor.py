@@ -135,6 +135,26 @@ class JobEditor:
             hint='for instance a database dump; if it fails, so does the backup',
         )
         form.text('post_command', 'Command on the client afterwards', job.post_command)
+        self._draw_ping_url()
+
+    def _draw_ping_url(self) -> None:
+        kept = self._job.ping_shown
+        hint = (
+            f'Stored: {kept} Leave it empty to keep that.'
+            if kept
+            else 'A service like healthchecks, which alarms when it hears nothing'
+        )
+        self._form.text(
+            'ping_url',
+            'Ping URL',
+            '',
+            hint=hint,
+            secret=True,
+            autocomplete='off',
+            placeholder='https://hc-ping.com/…',
+        )
+        if kept:
+            self._form.switch('forget_ping_url', 'Forget the stored ping URL', False)
 
     async def _retention_changed(self) -> None:
         if self._preview:
@@ -148,8 +168,11 @@ class JobEditor:
         await self._files.open(self._clients.get(self._form['client_id']))
 
     def _fields(self) -> dict[str, Any]:
+        entered = self._form.values()
+        if entered.pop('forget_ping_url', False):
+            entered['ping_url'] = ''
         return {
-            **self._form.values(),
+            **entered,
             'source_paths': self._files.source_paths,
             'excludes': self._files.excludes,
             'schedule': self._schedule.cron,

@@ -6,6 +6,7 @@ from pages.calls import ask, praise, told
 from pages.client_form import code_to_copy
 from pages.frame import View, frame
 from pages.memory import memory
+from pages.notifications import draw_notifications
 from pages.widgets.empty import skeleton
 from pages.widgets.fields import Form
 from pages.widgets.storage import draw_storage
@@ -30,6 +31,8 @@ def register(engine: Engine) -> None:
             with box('halves'):
                 with box('stack'):
                     _draw_key(view)
+                    if view.may('notifications.all'):
+                        draw_notifications(view)
                     _draw_about(view)
                 with box('stack'):
                     if view.user != LOCAL:

@@ -33,6 +33,7 @@ from plumbus.model import (
 from plumbus.scheduling import timing
 from plumbus.services.retaining import Pruning
 from tests.support import page_data
+from tests.support.page_notifications import Notifications
 
 FINGERPRINT = 'SHA256:' + 'Zk3x9QdJ0vLr7bNf2TgWq8YcUu5MhE1sPoKa6iRXy4D'
 FOLDERS = {
@@ -68,6 +69,7 @@ class PageEngine:
         self.clients, self.jobs, self.backups = Clients(self), Jobs(self), Backups(self)
         self.accounts, self.system = Accounts(), System(self)
         self.verifications, self.retention = Verifications(self), Retaining(self)
+        self.notifications = Notifications(self.events, empty=empty)
         if not empty:
             self.backup_list += [
                 page_data.running(self.job_list[2], 501, now, 64),
@@ -244,7 +246,8 @@ class Jobs:
     def update(self, number: int, fields: dict[str, Any]) -> JobView:
         job = found(self._engine.job_list, number, 'job')
         for name, value in checked(JobFields, {**job.model_dump(), **fields}):
-            setattr(job, name, value)
+            if name != 'ping_url':
+                setattr(job, name, value)
         return self.get(number)
 
     def delete(self, number: int, delete_data: bool = False) -> None:
