@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plumbus import __version__
-from plumbus.commands import check, import_v5, rescan, rotate_key, set_password, token
+from plumbus.commands import check, import_v5, rescan, rotate_key, run, set_password, token
 from plumbus.commands.command import EXIT_CODES, describe
 
 COMMANDS = (
@@ -13,6 +13,7 @@ COMMANDS = (
     import_v5.COMMAND,
     rescan.COMMAND,
     rotate_key.COMMAND,
+    run.COMMAND,
     set_password.COMMAND,
     token.COMMAND,
 )
