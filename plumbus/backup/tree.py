@@ -80,15 +80,20 @@ class Tree:
         finally:
             os.close(descriptor)
 
-    def kinds(self, path: bytes) -> Iterator[tuple[bytes, bool]]:
-        """Yield (name, whether it is a folder) of a folder, in no order: no look at the entries is needed for that."""
+    def folders_and_others(self, path: bytes) -> tuple[list[str], list[str]]:
+        """Return the names of the folders in a folder and of all else, in no order: no look at the entries is needed for that.
+
+        Bytes that are no UTF-8 are in them as os.fsdecode tells them.
+        """
         descriptor = self._open_folder(relative_parts(path))
+        found: tuple[list[str], list[str]] = ([], [])
         try:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
-                    yield os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)
+                    found[not entry.is_dir(follow_symlinks=False)].append(entry.name)
         finally:
             os.close(descriptor)
+        return found
 
     def read_link(self, path: bytes) -> bytes:
         """Return the target of the symbolic link at `path`. Raise NotFound if it is none."""

@@ -63,8 +63,10 @@ def test_an_order_is_worked_out_once_and_a_few_are_kept(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[bytes] = []
-    kinds = Tree.kinds
-    monkeypatch.setattr(Tree, 'kinds', lambda self, path: (looked.append(path), kinds(self, path))[1])
+    kinds = Tree.folders_and_others
+    monkeypatch.setattr(
+        Tree, 'folders_and_others', lambda self, path: (looked.append(path), kinds(self, path))[1]
+    )
     folders = Folders()
     for _ in range(3):
         list_files(snapshot, folders=folders)
