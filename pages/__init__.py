@@ -1,6 +1,8 @@
 """The pages of PLUMBUS. They talk to the engine and to nothing else below it."""
 
 from pages import (
+    account,
+    audit,
     backup,
     backups,
     browse,
@@ -21,6 +23,8 @@ from pages import (
     restores,
     settings,
     theme,
+    tokens,
+    users,
     visitors,
 )  # fmt: skip
 from plumbus.engine import Engine
@@ -35,7 +39,7 @@ def register_all(engine: Engine) -> None:
     # An address that is spelled out, like /jobs/new, comes before one with a number in the same place.
     pages = (
         login, dashboard, clients, client_new, client_edit, client, jobs, job_editor, job, backups, backup, browse, restores, restore,
-        settings, notifications, notification_edit,
+        settings, account, users, tokens, audit, notifications, notification_edit,
     )  # fmt: skip
     for page in pages:
         page.register(engine)

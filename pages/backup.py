@@ -79,7 +79,8 @@ class BackupPage:
         self._panel = None
         with self._body:
             if self._backup.status.finished:
-                draw_result(self._backup, self._view.zone, self._accept)
+                accept = self._accept if self._view.may('backups.edit') else None
+                draw_result(self._backup, self._view.zone, accept)
             else:
                 with card(classes='stack near').mark('live'):
                     self._panel = ProgressPanel(
@@ -117,17 +118,18 @@ class BackupPage:
             self._draw_acts()
 
     def _draw_acts(self) -> None:
-        backup = self._backup
+        backup, offer = self._backup, self._view.offer
         if not backup.status.finished:
-            button('Cancel', icon='o_close', on_click=self._cancel)
+            offer('backups.cancel', button('Cancel', icon='o_close', on_click=self._cancel))
             return
         button_link('Job', f'/jobs/{backup.job_id}', icon='o_notes')
         if _has_snapshot(backup) and backup.backup_path:
             there = Place(job=backup.job_id, snapshot=backup.id)
             button_link('Browse & restore', address(there), icon='o_folder_open')
         if _has_snapshot(backup):
-            button('Unpin' if backup.pinned else 'Pin', icon='o_push_pin', on_click=self._pin)
-        button('Delete', icon='o_delete', on_click=self._delete)
+            words = 'Unpin' if backup.pinned else 'Pin'
+            offer('backups.edit', button(words, icon='o_push_pin', on_click=self._pin))
+        offer('backups.delete', button('Delete', icon='o_delete', on_click=self._delete))
 
     async def _cancel(self) -> None:
         losses = [

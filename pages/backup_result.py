@@ -28,8 +28,9 @@ OWNERS = {
 }
 
 
-def draw_result(backup: Backup, zone: tzinfo, accept: Handler[ClickEventArguments]) -> None:
-    """Given an ended backup, draw what came of it; `accept` is called when someone says that a shrunk source is right."""
+def draw_result(backup: Backup, zone: tzinfo, accept: Handler[ClickEventArguments] | None) -> None:
+    """Given an ended backup, draw what came of it; `accept` is called when someone says that a shrunk source is
+    right; None: who looks may not."""
     if backup.status.good:
         _draw_figures(backup)
     else:
@@ -53,7 +54,7 @@ def _draw_removal(backup: Backup, zone: tzinfo) -> None:
         )
 
 
-def _draw_suspicion(backup: Backup, accept: Handler[ClickEventArguments]) -> None:
+def _draw_suspicion(backup: Backup, accept: Handler[ClickEventArguments] | None) -> None:
     with box('card notice wa stack near', 'section').props('role=status aria-label="A shrunk source"'):
         Text('Is this right?', 'sub small', 'h2')
         Text(backup.error_message or SHRUNK, 'strong wrap-any', 'p')
@@ -63,7 +64,8 @@ def _draw_suspicion(backup: Backup, accept: Handler[ClickEventArguments]) -> Non
             tag='p',
         )
         with box('actions'):
-            button('It is right so', icon='o_check', on_click=accept)
+            if accept:
+                button('It is right so', icon='o_check', on_click=accept)
 
 
 def _draw_failure(backup: Backup) -> None:

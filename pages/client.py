@@ -41,7 +41,9 @@ class ClientPage:
             with box('card-head'):
                 Text('Jobs', tag='h2')
                 ui.space()
-                button_link('Add a job', f'/jobs/new?client={client.id}', icon='o_add')
+                view.offer(
+                    'jobs.create', button_link('Add a job', f'/jobs/new?client={client.id}', icon='o_add')
+                )
             JobList(view, client.id)
         with box('card flush', 'section'):
             with box('card-head'):
@@ -51,10 +53,11 @@ class ClientPage:
     def _draw_head(self) -> None:
         with self._view.head:
             ui.space()
-            self._test_button = button('Test', icon='o_lan', on_click=self._test)
+            offer, target = self._view.offer, f'/clients/{self._client.id}/edit'
+            self._test_button = offer('clients.test', button('Test', icon='o_lan', on_click=self._test))
             button_link('Browse & restore', address(Place(client=self._client.id)), icon='o_folder_open')
-            button_link('Edit', f'/clients/{self._client.id}/edit', icon='o_edit')
-            button('Delete', icon='o_delete', on_click=self._delete)
+            offer('clients.update', button_link('Edit', target, icon='o_edit'))
+            offer('clients.delete', button('Delete', icon='o_delete', on_click=self._delete))
 
     def _draw_facts(self) -> None:
         client = self._client
@@ -74,6 +77,14 @@ class ClientPage:
         }
         self._facts.clear()
         with self._facts:
+            if client.lost_secrets:
+                Text('Lost', 'trouble', 'dt')
+                lost = ' and '.join(name.replace('_', ' ') for name in client.lost_secrets)
+                Text(
+                    f'The secret key is another than when the {lost} was stored. Enter it again: Edit.',
+                    'trouble',
+                    'dd',
+                )
             for name, value in facts.items():
                 Text(name, tag='dt')
                 Text(value, 'mono' if value.startswith('SHA256:') else '', 'dd')
@@ -95,7 +106,10 @@ class ClientPage:
             draw_test(result)
             if result.host_key and result.host_key.status == 'changed':
                 fingerprint = result.host_key.fingerprint
-                button('Trust the new key …', icon='o_key', on_click=lambda: self._trust(fingerprint))
+                trusting = button(
+                    'Trust the new key …', icon='o_key', on_click=lambda: self._trust(fingerprint)
+                )
+                self._view.offer('clients.trust', trusting)
 
     async def _trust(self, fingerprint: str) -> None:
         question = f'Trust {fingerprint} from now on?'

@@ -20,7 +20,9 @@ def register(engine: Engine) -> None:
             client = await ask(engine.clients.get, number_in(client_id))
             others = await ask(engine.clients.all)
             crumbs = [('Clients', '/clients'), (client.name, f'/clients/{client.id}')]
-            async with frame(engine, f'Edit {client.name}', here='/clients', crumbs=crumbs) as view:
+            async with frame(
+                engine, f'Edit {client.name}', here='/clients', crumbs=crumbs, needs='clients.update'
+            ) as view:
                 ClientEditor(view, client, others)
 
 

@@ -9,6 +9,7 @@ from nicegui import ui
 from pages.calls import ask
 from pages.client_form import ClientForm
 from pages.frame import View, frame
+from pages.missing import friendly
 from pages.widgets.test_result import draw_test
 from pages.widgets.text import Text, box, button, button_link, card
 from plumbus.engine import Engine
@@ -33,9 +34,12 @@ def register(engine: Engine) -> None:
 
     @ui.page('/clients/new')
     async def add_client() -> None:
-        others = await ask(engine.clients.all)
-        async with frame(engine, 'Add a client', here='/clients', crumbs=[('Clients', '/clients')]) as view:
-            Wizard(view, others)
+        async with friendly(engine, '/clients'):
+            others, crumbs = await ask(engine.clients.all), [('Clients', '/clients')]
+            async with frame(
+                engine, 'Add a client', here='/clients', crumbs=crumbs, needs='clients.create'
+            ) as view:
+                Wizard(view, others)
 
 
 class Wizard:

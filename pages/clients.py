@@ -56,7 +56,9 @@ def register(engine: Engine) -> None:
         async with frame(engine, 'Clients', here='/clients') as view:
             with view.head:
                 ui.space()
-                button_link('Add a client', '/clients/new', 'primary', icon='o_add')
+                view.offer(
+                    'clients.create', button_link('Add a client', '/clients/new', 'primary', icon='o_add')
+                )
             with box('card flush', 'section'):
                 ClientList(view)
 
@@ -121,7 +123,7 @@ class ClientList:
         return empty(
             'No client yet',
             'Every home needs a plumbus, and every plumbus needs a machine to look after.',
-            ('Add a client', '/clients/new'),
+            ('Add a client', '/clients/new') if self._view.may('clients.create') else None,
         )
 
 

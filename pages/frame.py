@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import TypeVar
 
 from nicegui import ui
 
@@ -13,13 +14,14 @@ from pages.live import Batch, Feed
 from pages.memory import memory
 from pages.running import RunningPill
 from pages.visitors import token_of
-from pages.widgets.text import Text, box, button, icon_button
+from pages.widgets.text import Text, box, button, button_link, icon_button
 from pages.widgets.when import keep_fresh
 from plumbus.engine import Engine
-from plumbus.errors import NotLoggedIn
+from plumbus.errors import NotLoggedIn, NotPermitted
 from plumbus.model import Actor, present_actor
 from plumbus.services.rights import allowed
 
+Shown = TypeVar('Shown', bound=ui.element)
 Crumbs = Sequence[tuple[str, str]]
 NAVIGATION = (
     ('Dashboard', '/', 'o_home'),
@@ -54,6 +56,11 @@ class View:
         """Given an operation of the engine, like `jobs.run`, return whether who looks may have it done: else hide it."""
         return allowed(self.actor.scope, operation)
 
+    def offer(self, operation: str, element: Shown) -> Shown:
+        """Given what a button or link is for, hide it from who may not have that done."""
+        element.visible = self.may(operation)
+        return element
+
     @property
     def zone(self) -> tzinfo:
         """The time zone in which exact times are told."""
@@ -66,14 +73,20 @@ class View:
 
 
 @asynccontextmanager
-async def frame(engine: Engine, title: str, *, here: str, crumbs: Crumbs = ()) -> AsyncIterator[View]:
+async def frame(
+    engine: Engine, title: str, *, here: str, crumbs: Crumbs = (), needs: str = ''
+) -> AsyncIterator[View]:
     """Given the page's title and its place in the navigation, draw everything around it and yield the view.
+
+    `needs` names an operation of the engine that the page is for; raise NotPermitted if it is not for who looks.
 
     Await nothing inside: timers begin then, and what is not drawn yet would miss the first answer to the browser.
     """
     actor = await ask(present_actor)
     if actor is None:
         raise NotLoggedIn('You are not logged in.', 'Log in and try again.')
+    if needs and not allowed(actor.scope, needs):
+        raise NotPermitted('Your role does not allow this.', 'Ask an admin to do it, or for another role.')
     user = actor.name
     chosen: theme.Theme = await ask(engine.accounts.theme, user)
     switch = theme.apply(chosen)
@@ -140,6 +153,7 @@ def _user_menu(who: str) -> None:
         ui.icon('o_expand_more', size='18px').classes('desk-only')
         with ui.menu(), box('menu-panel'):
             Text(f'Logged in as {who}', 'sub')
+            button_link('Your account', '/account', icon='o_manage_accounts')
             with box('menu-form', 'form').props('method=post action=/logout'):
                 button('Log out', icon='o_logout').props('type=submit')
 

@@ -42,10 +42,13 @@ class JobPage:
             self._run_button = button(
                 'Run now', 'primary', icon='o_play_arrow', on_click=lambda: run_now(view, job.id)
             )
-            self._pause_button = button('Pause', icon='o_pause', on_click=self._pause)
+            view.offer('jobs.run', self._run_button)
+            self._pause_button = view.offer(
+                'jobs.update', button('Pause', icon='o_pause', on_click=self._pause)
+            )
             button_link('Browse & restore', address(Place(job=job.id)), icon='o_folder_open')
-            button_link('Edit', f'/jobs/{job.id}/edit', icon='o_edit')
-            button('Delete', icon='o_delete', on_click=self._delete)
+            view.offer('jobs.update', button_link('Edit', f'/jobs/{job.id}/edit', icon='o_edit'))
+            view.offer('jobs.delete', button('Delete', icon='o_delete', on_click=self._delete))
         self._facts = card('What and when')
         with box('card flush', 'section'):
             with box('card-head'):

@@ -27,15 +27,16 @@ def register(engine: Engine) -> None:
 
     @ui.page('/jobs/new')
     async def new_job(request: Request) -> None:
-        clients = await ask(engine.clients.all)
-        async with frame(
-            engine, 'What should be backed up?', here='/jobs', crumbs=[('Jobs', '/jobs')]
-        ) as view:
-            if clients:
-                JobEditor(view, _fresh(request, clients), clients)
-            else:
-                Text('A job needs a client first.', 'strong', 'p')
-                button_link('Add a client', '/clients/new', 'primary', icon='o_add')
+        async with friendly(engine, '/jobs'):
+            clients, crumbs = await ask(engine.clients.all), [('Jobs', '/jobs')]
+            async with frame(
+                engine, 'What should be backed up?', here='/jobs', crumbs=crumbs, needs='jobs.create'
+            ) as view:
+                if clients:
+                    JobEditor(view, _fresh(request, clients), clients)
+                else:
+                    Text('A job needs a client first.', 'strong', 'p')
+                    button_link('Add a client', '/clients/new', 'primary', icon='o_add')
 
     @ui.page('/jobs/{job_id}/edit')
     async def edit_job(job_id: str) -> None:
@@ -43,7 +44,9 @@ def register(engine: Engine) -> None:
             job = await ask(engine.jobs.get, number_in(job_id))
             clients = await ask(engine.clients.all)
             crumbs = [('Jobs', '/jobs'), (job.name, f'/jobs/{job.id}')]
-            async with frame(engine, f'Edit {job.name}', here='/jobs', crumbs=crumbs) as view:
+            async with frame(
+                engine, f'Edit {job.name}', here='/jobs', crumbs=crumbs, needs='jobs.update'
+            ) as view:
                 JobEditor(view, job, clients)
 
 

@@ -23,7 +23,7 @@ def register(engine: Engine) -> None:
         async with frame(engine, 'Jobs', here='/jobs') as view:
             with view.head:
                 ui.space()
-                button_link('Add a job', '/jobs/new', 'primary', icon='o_add')
+                view.offer('jobs.create', button_link('Add a job', '/jobs/new', 'primary', icon='o_add'))
             with box('card flush', 'section'):
                 JobList(view)
 
@@ -74,8 +74,16 @@ class JobList:
                 cell=lambda job: when(job.next_run, zone),
                 key=lambda job: _stamp(job.next_run),
             ),
-            Column(name='acts', label='', kind='acts', cell=_offered),
+            Column(name='acts', label='', kind='acts', cell=self._offered),
         ]
+
+    def _offered(self, job: JobView) -> Cell:
+        offered = {}
+        if self._view.may('jobs.run') and job.last_status not in {'running', 'queued'}:
+            offered['run'] = ('o_play_arrow', f'Run {job.name} now')
+        if self._view.may('jobs.update'):
+            offered['edit'] = ('o_edit', f'Edit {job.name}')
+        return acts(offered)
 
     async def _narrow(self, search: str) -> None:
         self._search = search.lower()
@@ -107,7 +115,7 @@ class JobList:
         return empty(
             'No job yet',
             'A job says what to back up, when, and how long to keep it. First the dinglebop, then the schleem.',
-            ('Add a job', target),
+            ('Add a job', target) if self._view.may('jobs.create') else None,
         )
 
 
@@ -123,11 +131,6 @@ def _state(job: JobView) -> Cell:
     return chip(
         PAUSED if not job.enabled and job.last_status not in {'running', 'queued'} else job.last_status
     )
-
-
-def _offered(job: JobView) -> Cell:
-    run = {} if job.last_status in {'running', 'queued'} else {'run': ('o_play_arrow', f'Run {job.name} now')}
-    return acts({**run, 'edit': ('o_edit', f'Edit {job.name}')})
 
 
 def _sort_key(job: JobView) -> tuple[str, str]:

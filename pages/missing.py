@@ -11,7 +11,7 @@ from pages import theme
 from pages.frame import frame
 from pages.widgets.text import Text, box, button_link
 from plumbus.engine import Engine
-from plumbus.errors import NotFound, PlumbusError
+from plumbus.errors import NotFound, NotPermitted, PlumbusError
 
 
 def number_in(text: str) -> int:
@@ -23,14 +23,20 @@ def number_in(text: str) -> int:
 
 @asynccontextmanager
 async def friendly(engine: Engine, here: str) -> AsyncIterator[None]:
-    """Draw a page that says what is missing if the block around a page's first look-up raises NotFound."""
+    """Draw a page that says what is missing, or not allowed, if the block around a page's first look-up raises so."""
     try:
         yield
     except NotFound as error:
-        ui.status_code(404)
-        async with frame(engine, 'Not here', here=here) as view:
-            view.head.delete()
-            _sorry(error, here)
+        await _instead(engine, error, here, 404, 'Not here')
+    except NotPermitted as error:
+        await _instead(engine, error, here, 403, 'Not for you')
+
+
+async def _instead(engine: Engine, error: PlumbusError, here: str, status: int, title: str) -> None:
+    ui.status_code(status)
+    async with frame(engine, title, here=here) as view:
+        view.head.delete()
+        _sorry(error, here)
 
 
 def _sorry(error: PlumbusError, target: str) -> None:

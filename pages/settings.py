@@ -1,20 +1,18 @@
-"""Settings: PLUMBUS's key, the password, the disk of the snapshots, and what PLUMBUS is."""
+"""Settings: the way to people and programs, PLUMBUS's key, the disk of the snapshots, and what PLUMBUS is."""
 
 from nicegui import ui
 
-from pages.calls import ask, praise, told
+from pages.calls import ask, told
 from pages.client_form import code_to_copy
 from pages.frame import View, frame
 from pages.memory import memory
 from pages.notifications import draw_notifications
 from pages.widgets.empty import skeleton
-from pages.widgets.fields import Form
 from pages.widgets.storage import draw_storage
-from pages.widgets.text import Text, box, button, card
+from pages.widgets.text import Text, box, card, link
 from plumbus.engine import Engine
-from plumbus.errors import InvalidInput
+from plumbus.services.secrets import LostSecret
 
-LOCAL = 'local'  # who sits before a desktop window; it asks for no password
 HOW_ITS_MADE = (
     'Everyone has a PLUMBUS in their home. First they take the dinglebop and smooth it out with a bunch of schleem. '
     'The schleem is then repurposed for later snapshots. They take the dinglebop and push it through the grumbo, where the '
@@ -30,45 +28,63 @@ def register(engine: Engine) -> None:
         async with frame(engine, 'Settings', here='/settings') as view:
             with box('halves'):
                 with box('stack'):
+                    if view.may('secrets.lost'):
+                        _draw_secrets(view)
+                    _draw_people(view)
                     _draw_key(view)
                     if view.may('notifications.all'):
                         draw_notifications(view)
                     _draw_about(view)
                 with box('stack'):
-                    if view.user != LOCAL:
-                        PasswordCard(view)
                     _draw_storage(view)
                     _draw_facts(view)
 
 
-class PasswordCard:
-    """Changes the password of who is logged in."""
+PEOPLE = (
+    ('Your account', '/account', 'o_manage_accounts', 'Password, second factor, where you are logged in', ''),
+    ('Users', '/users', 'o_group', 'Who may log in, and as what', 'users.all'),
+    ('API tokens', '/tokens', 'o_vpn_key', 'For scripts and other programs', 'tokens.all'),
+    ('Audit log', '/audit', 'o_policy', 'Who did what, from where and when', 'audit.page'),
+)
 
-    def __init__(self, view: View) -> None:
-        self._view, self._form = view, Form()
-        with card('Password', classes='stack'):
-            self._form.text('old', 'Present password', secret=True, autocomplete='current-password')
-            self._form.text(
-                'new',
-                'New password',
-                secret=True,
-                autocomplete='new-password',
-                hint='At least 8 characters. Other browsers are logged out.',
-            )
-            self._form.text('again', 'New password again', secret=True, autocomplete='new-password')
-            with box('actions end'):
-                button('Change the password', 'primary', on_click=self._change)
 
-    async def _change(self) -> None:
-        form = self._form
-        with form.objections():
-            if form['new'] != form['again']:
-                raise InvalidInput({'again': 'is not the same as the new password'})
-            change = self._view.engine.accounts.change_password
-            await ask(change, self._view.user, form['old'], form['new'], keep_token=self._view.token)
-            praise('The password is changed.')
-            for name in ('old', 'new', 'again'):
-                form.element(name).value = ''
+def _draw_people(view: View) -> None:
+    with card('People and programs', classes='stack near'):
+        for words, target, icon, what, needs in PEOPLE:
+            if needs and not view.may(needs):
+                continue
+            with box('row-line'):
+                ui.icon(icon, size='20px')
+                with box('stack tight grow'):
+                    link(words, target, 'strong')
+                    Text(what, 'sub small')
+
+
+def _draw_secrets(view: View) -> None:
+    """Tell what the secret key does not open any more; nothing if all is well."""
+    area = box('stack')
+
+    async def load() -> None:
+        lost = await ask(view.engine.secrets.lost)
+        if not lost:
+            return
+        with area, card('Lost secrets', classes='stack near'):
+            Text('The secret key is another than when these were stored. Put back keys/secret.key or PLUMBUS_SECRET_KEY as it was, '
+                 'or enter them again:', 'trouble', 'p')  # fmt: skip
+            with box(tag='ul'):
+                for one in lost:
+                    with box(tag='li'):
+                        _draw_lost(one)
+
+    ui.timer(0, load, once=True)
+
+
+def _draw_lost(one: LostSecret) -> None:
+    if one.noun == 'client':
+        link(one.whose, f'/clients/{one.id}/edit')
+    else:
+        Text(one.whose, 'strong')
+    Text(f': {one.name}')
 
 
 def _draw_key(view: View) -> None:

@@ -24,6 +24,7 @@ class NoteCard:
             self._text.classes('grow').props(f'autogrow rows=1 maxlength={LONGEST}')
             named(self._text, 'Note')
             self._button = button('Save note', icon='o_check', on_click=self._save)
+        self._text.enabled = view.may('backups.edit')
         self._text.on_value_change(self._arrange)
         self._arrange()
 

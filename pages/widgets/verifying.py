@@ -65,9 +65,10 @@ class VerifyCard:
         self._acts.clear()
         with self._acts:
             if self._busy:
-                button('Stop', icon='o_close', on_click=self._stop)
+                self._view.offer('verifications.cancel', button('Stop', icon='o_close', on_click=self._stop))
             else:
-                button('Verify', icon='o_fact_check', on_click=self._start)
+                verify = button('Verify', icon='o_fact_check', on_click=self._start)
+                self._view.offer('verifications.start', verify)
         self._body.clear()
         self._moving = None
         with self._body:

@@ -68,6 +68,7 @@ class PageEngine:
         self.backup_list = page_data.history(self.job_list, now) if self.job_list else []
         self.clients, self.jobs, self.backups = Clients(self), Jobs(self), Backups(self)
         self.accounts, self.system = Accounts(), System(self)
+        self.secrets = SimpleNamespace(lost=list)
         self.verifications, self.retention = Verifications(self), Retaining(self)
         self.notifications = Notifications(self.events, empty=empty)
         if not empty:

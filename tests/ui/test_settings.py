@@ -1,10 +1,9 @@
-"""Settings: the key to install, the password."""
+"""Settings: the key to install, the disk, the way to people and programs, lost secrets."""
 
-import pytest
 from nicegui.testing import User
 
+from plumbus.services.secrets import LostSecret
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import field, until
 
 
 async def test_it_shows_the_line_that_installs_the_key(user: User, engine: PageEngine) -> None:
@@ -30,28 +29,16 @@ async def test_it_tells_what_the_disk_lacks_and_the_remedy(user: User, engine: P
     await user.should_see('Use ext4, xfs or btrfs.', retries=10)
 
 
-async def test_it_changes_the_password(
-    user: User, engine: PageEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changed = list[tuple[str, ...]]()
-    monkeypatch.setattr(
-        engine.accounts, 'change_password', lambda *given, keep_token: changed.append((*given, keep_token))
-    )
-    user.http_client.cookies.set('plumbus_session', 'of-this-browser')
+async def test_it_leads_an_admin_to_people_and_programs(user: User) -> None:
     await user.open('/settings')
-    field(user, 'Present password').value = 'plumbus'
-    field(user, 'New password').value = field(user, 'New password again').value = 'more fleeb juice'
-    user.find('Change the password').click()
-    await until(lambda: changed == [('admin', 'plumbus', 'more fleeb juice', 'of-this-browser')])
-    assert field(user, 'New password').value == ''
+    for words in ('Your account', 'Users', 'API tokens', 'Audit log'):
+        await user.should_see(words)
 
 
-async def test_it_says_beside_the_field_what_is_wrong(user: User) -> None:
+async def test_it_names_the_secrets_that_are_lost(user: User, engine: PageEngine) -> None:
+    lost = LostSecret(noun='client', id=3, whose='attic', name='private key')
+    engine.secrets.lost = lambda: [lost]
     await user.open('/settings')
-    field(user, 'Present password').value = 'wrong'
-    field(user, 'New password').value = 'more fleeb juice'
-    user.find('Change the password').click()
-    await until(lambda: bool(field(user, 'New password again').error))
-    field(user, 'New password again').value = 'more fleeb juice'
-    user.find('Change the password').click()
-    await until(lambda: field(user, 'Present password').error == 'Is not your present password.')
+    await user.should_see('Lost secrets', retries=10)
+    await user.should_see('attic')
+    await user.should_see(': private key')
