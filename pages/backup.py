@@ -16,11 +16,12 @@ from pages.widgets.snapshot import SnapshotBrowser
 from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, button, button_link, card
 from pages.widgets.verifying import VerifyCard
+from pages.widgets.waiting import draw_waiting
 from pages.widgets.when import When
 from pages.wording import DAMAGED, TRIGGERS, plural, size
 from plumbus.engine import Engine
 from plumbus.errors import NotFound
-from plumbus.model import Backup, Progress
+from plumbus.model import Backup, Progress, Status
 
 
 def register(engine: Engine) -> None:
@@ -60,7 +61,8 @@ class BackupPage:
         progress = batch.progress.get(run)
         if progress and self._panel:
             self._panel.show(progress)
-        if batch.touches_one('backup', self._backup.id):
+        in_line = self._backup.status is Status.QUEUED and batch.touches('backup')  # others moved on
+        if in_line or batch.touches_one('backup', self._backup.id):
             await self._reload()
 
     async def _reload(self) -> None:
@@ -69,8 +71,8 @@ class BackupPage:
         except NotFound:
             ui.navigate.to('/backups')
             return
-        changed, self._backup = newer.status != self._backup.status or newer.status.finished, newer
-        if changed:
+        known, self._backup = self._backup, newer
+        if newer.status.finished or _seen(newer) != _seen(known):
             self._draw()
 
     def _draw(self) -> None:
@@ -81,6 +83,8 @@ class BackupPage:
             if self._backup.status.finished:
                 accept = self._accept if self._view.may('backups.edit') else None
                 draw_result(self._backup, self._view.zone, accept)
+            elif self._backup.status is Status.QUEUED:
+                draw_waiting(self._backup, self._view.zone)
             else:
                 with card(classes='stack near').mark('live'):
                     self._panel = ProgressPanel(
@@ -168,3 +172,8 @@ class BackupPage:
 
 def _has_snapshot(backup: Backup) -> bool:
     return backup.status.good and backup.removed_at is None
+
+
+def _seen(backup: Backup) -> tuple[object, ...]:
+    """What is drawn of a backup that has not ended, but for its progress."""
+    return backup.status, backup.queue_position, backup.queued_reason

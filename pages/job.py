@@ -6,6 +6,7 @@ from pages import keeping
 from pages.browse.place import Place, address
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
+from pages.job_waiting import ACTIONS
 from pages.jobs import run_now
 from pages.live import Batch
 from pages.missing import friendly, number_in
@@ -113,9 +114,14 @@ def _facts(job: JobView) -> dict[str, str]:
         'Leaves out': ', '.join(job.excludes),
         'Runs': job.schedule_text + (f' ({job.timezone})' if job.timezone else ''),
         'Keeps': keeping.in_words(job.retention).removeprefix('Keeps ').capitalize(),
+        'Quiet hours': _quiet(job),
         'Limit': f'{size(job.bandwidth_limit_kib * 1024)}/s' if job.bandwidth_limit_kib else '',
         'Before': job.pre_command or '',
         'After': job.post_command or '',
         'Pings': job.ping_shown or '',
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _quiet(job: JobView) -> str:
+    return f'{job.quiet_hours}; what has begun before {ACTIONS[job.quiet_action]}' if job.quiet_hours else ''

@@ -8,6 +8,7 @@ from nicegui import ui
 from pages.calls import ask, praise
 from pages.frame import View, frame
 from pages.job_files import JobFiles
+from pages.job_waiting import draw_waiting
 from pages.missing import friendly, number_in
 from pages.selection import Selection
 from pages.widgets.fields import Form
@@ -91,6 +92,9 @@ class JobEditor:
             self._preview = (
                 RetentionPreview(self._view, job.id, lambda: self._retention.value) if job.id else None
             )
+        caption = 'quiet hours, clients that are off, catching up'
+        with ui.expansion('Waiting', caption=caption).classes('card fold'), box('stack'):
+            draw_waiting(self._form, job, self._view.engine.settings)
         caption = 'bandwidth, time limit, retries, warnings, commands, time zone'
         with ui.expansion('Advanced', caption=caption).classes('card fold'), box('stack'):
             self._draw_advanced()
@@ -118,7 +122,6 @@ class JobEditor:
                 high=100,
             )
         form.switch('enabled', 'The job is on', job.enabled)
-        form.switch('catch_up', 'Catch up a run that was missed while PLUMBUS was off', job.catch_up)
         form.switch('compress', 'Compress on the way (slow lines only)', job.compress)
         form.switch(
             'one_file_system', 'Stay on one file system, leave out what is mounted below', job.one_file_system

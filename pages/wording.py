@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import humanize
 
-from plumbus.model import Status, Trigger
+from plumbus.model import Backup, Status, Trigger
 
 UNITS = ((86_400, 'd'), (3_600, 'h'), (60, 'min'), (1, 's'))
 NEVER = 'never'
@@ -69,6 +69,12 @@ def look(status: str | None) -> Look:
 def phase(name: str) -> str:
     """Given the phase of a run, return it in words."""
     return PHASES.get(name, name.replace('_', ' ').capitalize())
+
+
+def waits(backup: Backup) -> str:
+    """Given a queued backup, return its place and why it waits."""
+    reason = backup.queued_reason or 'It waits for a free place.'
+    return f'Number {backup.queue_position} in the queue. {reason}' if backup.queue_position else reason
 
 
 def size(number: float | None) -> str:

@@ -10,7 +10,7 @@ from pages.frame import View
 from pages.live import Batch
 from pages.widgets.empty import empty
 from pages.widgets.listing import Column, Listing, Query, chip, text, to, when
-from pages.wording import DAMAGED, TRIGGERS, Look, count, duration, size
+from pages.wording import DAMAGED, TRIGGERS, Look, count, duration, size, waits
 from plumbus.model import Backup, Page, Status
 
 Whose = Literal['any', 'client', 'job']
@@ -104,6 +104,8 @@ def _title(backup: Backup, whose: Whose) -> str:
 def _remark(backup: Backup) -> str:
     if backup.removed_at:
         return 'the snapshot was removed'
+    if backup.status is Status.QUEUED:
+        return waits(backup)
     if backup.verify_errors:
         return backup.verify_errors[0]
     if backup.error_message:

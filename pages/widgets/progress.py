@@ -3,8 +3,8 @@
 from nicegui import ui
 
 from pages.widgets.text import Text, box, link
-from pages.wording import count, duration, phase, rate, size
-from plumbus.model import Backup, Progress
+from pages.wording import count, duration, phase, rate, size, waits
+from plumbus.model import Backup, Progress, Status
 
 POINTS = 120
 SPARK_COLOUR = '#5C7CFA'  # reads well on the light and on the dark card
@@ -24,6 +24,8 @@ class RunningRow:
                 self._done = Text('', 'grow')
                 self._rate = Text('')
         self.show(backup.progress or Progress(phase=backup.status.value))
+        if backup.status is Status.QUEUED:
+            self._done.text = waits(backup)
 
     def show(self, progress: Progress) -> None:
         """Given newer progress, show it."""
