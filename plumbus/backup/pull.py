@@ -28,6 +28,7 @@ from plumbus.transfer.items import Item, TransferProgress
 from plumbus.transfer.names import path_bytes
 from plumbus.transfer.outcome import Stage
 from plumbus.transfer.process import Outcome
+from plumbus.transfer.processes import moved_mebibytes
 from plumbus.transfer.ssh import SshSession
 
 MAX_WARNINGS = 100
@@ -241,6 +242,7 @@ class Pull:
             on_error=hear,
             idle_timeout_s=IDLE_TIMEOUT_S,
             time_limit_s=self._time_left(),
+            activity=moved_mebibytes,  # for minutes rsync says nothing while it compares a big file with what is here
         )
 
     def _time_left(self) -> float | None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Literal, cast
 
 from plumbus.cancellation import Cancellation
@@ -50,13 +51,13 @@ def run(
     feed: Iterable[bytes] | None = None,
     on_output: LineReader | None = None,
     on_error: LineReader | None = None,
-    activity: Callable[[], float] | None = None,
+    activity: Callable[[int], float] | None = None,
 ) -> Outcome:
     r"""Given an argument list, run it and return how it ended; no member of its process group outlives this call.
 
     `feed` goes to stdin (else /dev/null). `on_output` and `on_error` get batches of lines, cut at \n and \r and without
     empty ones, in the caller's thread; what they, `feed` or `activity` raise ends the child and comes out here. The child
-    is ended after `idle_timeout_s` without a byte through its pipes and without a change of `activity()`, and after
+    is ended after `idle_timeout_s` without a byte through its pipes and without a change of `activity(group)`, and after
     `time_limit_s` in all: TERM to its group, KILL 5 s later. Raise TransferFailed if the program cannot be started.
     """
     if cancellation.requested:
@@ -74,7 +75,7 @@ def run(
                 cancellation=cancellation,
                 idle_timeout_s=idle_timeout_s,
                 time_limit_s=time_limit_s,
-                activity=activity,
+                activity=partial(activity, child.pid) if activity else None,
             )
             supervision = Supervision(child.pid, streams, child.stdin, feed or (), watch)
             supervision.work()

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from plumbus.cancellation import Cancellation
 from plumbus.errors import TransferFailed
 from plumbus.transfer.process import Outcome, run
+from plumbus.transfer.processes import moved_mebibytes
 
 PYTHON = sys.executable
 
@@ -269,13 +271,27 @@ def test_it_takes_a_byte_on_either_pipe_as_a_sign_of_life() -> None:
 def test_it_waits_for_a_silent_child_that_is_active_elsewhere() -> None:
     started = time.monotonic()
 
-    outcome = shell('sleep 1', idle_timeout_s=0.4, activity=lambda: time.monotonic() // 0.1)
+    outcome = shell('sleep 1', idle_timeout_s=0.4, activity=lambda _: time.monotonic() // 0.1)
     assert (outcome.timed_out, outcome.exit_code) == ('', 0)
 
     outcome = shell(
-        'exec sleep 60', idle_timeout_s=0.4, activity=lambda: min(time.monotonic() - started, 1.5)
+        'exec sleep 60', idle_timeout_s=0.4, activity=lambda _: min(time.monotonic() - started, 1.5)
     )
     assert outcome.timed_out == 'idle'
+
+
+@pytest.mark.parametrize(('each', 'reason'), [('head -c 2000000 /dev/zero', ''), ('echo x', 'idle')])
+def test_bytes_that_a_silent_rsync_moves_are_a_sign_of_life_but_a_few_are_none(
+    tmp_path: Path, each: str, reason: str
+) -> None:
+    program = shutil.copy(str(shutil.which('dd')), tmp_path / 'rsync')
+    feed = f'for i in $(seq 30); do {each}; sleep 0.1; done'
+
+    outcome = shell(
+        f'({feed}) | {program} of=/dev/null status=none', idle_timeout_s=1.5, activity=moved_mebibytes
+    )
+
+    assert outcome.timed_out == reason
 
 
 def test_it_ends_a_child_that_closes_its_pipes_and_lives_on(
