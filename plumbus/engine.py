@@ -128,6 +128,7 @@ class Engine:
             disk_space=partial(room, self.backups.snapshots.root), lag_s=lambda: self._scheduler.lag_s,
             scheduler_alive=lambda: self._scheduler.alive, waiting_messages=self.notifications.outbox.waiting,
             write_times=store.database.write_times, overdue=self.jobs.overdue,
+            snapshot_bytes=lambda: self.system.figures.disk_bytes,
         )  # fmt: skip
 
     def _made_jobs(self, store: Store, snapshots: Snapshots, removal: Removal, clock: Clock) -> Jobs:

@@ -16,6 +16,7 @@ from plumbus.notify.targets import Targets, wanted
 from plumbus.store.documents import Documents
 
 PAUSES_S = (60, 300, 1800, 7200)  # before each further attempt
+STALE = timedelta(days=2)
 MOST_WAITING = 500
 MOST_AT_ONCE = 5  # of one kind; more of them become one message
 KEPT = 1000
@@ -62,6 +63,10 @@ class Outbox:
         self._add(fresh)
         return taken
 
+    def has_targets(self) -> bool:
+        """Whether anybody is to be told of anything."""
+        return any(target.enabled for target in self._targets.all())
+
     def wants(self, kind: EventKind) -> bool:
         """Whether any target is to get messages of that kind."""
         return any(target.enabled and kind in target.kinds for target in self._targets.all())
@@ -86,6 +91,9 @@ class Outbox:
             self._end(
                 delivery, error='The target was removed or switched off before the message could be sent.'
             )
+            return True
+        if delivery.created_at and self._now() - delivery.created_at > STALE:
+            self._end(delivery, error=f'It waited for two days. {delivery.error or ""}'.strip())
             return True
         try:
             url = self._targets.url_of(target.id)

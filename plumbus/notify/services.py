@@ -1,4 +1,4 @@
-"""Apprise, and the words for what it says. Loaded only when the first message is to be sent: it takes 45 MB."""
+"""Apprise, and the words for what it says. Loaded only when a target is there: it takes half a second and some memory."""
 
 import logging
 import re

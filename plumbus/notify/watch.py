@@ -51,10 +51,14 @@ class Watch:
         began = self.monotonic()
         known = standings(self.backups)
         self._look_for_overdue(began)
-        with self.backups.transaction():  # what is told and that it was told are kept together
-            messages = self._compare(known)
-            self.outbox.post(messages)
-            self._tell(known)
+        try:
+            with self.backups.transaction():  # what is told and that it was told are kept together
+                messages = self._compare(known)
+                self.outbox.post(messages)
+                self._tell(known)
+        except BaseException:
+            self.alerts.load()  # nothing of it was kept
+            raise
         cancellation.wait(REST * (self.monotonic() - began))
 
     def _look_for_overdue(self, moment_s: float) -> None:
@@ -138,6 +142,8 @@ class Watch:
 
     def _tell(self, known: Mapping[int, Standing]) -> None:
         """Tell what nobody was told yet, and remind of what lasts."""
+        if not self.outbox.has_targets():
+            return
         waiting = [alert for alert in self.alerts.all() if self._is_due(alert)]
         written = [(alert, self._message(alert, known)) for alert in waiting]
         taken = self.outbox.post([message for _, message in written if message])

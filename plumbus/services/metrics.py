@@ -3,7 +3,7 @@
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
@@ -34,13 +34,9 @@ class Metrics:
     scheduler_alive: Callable[[], bool]
     waiting_messages: Callable[[], int]
     write_times: WriteTimes
-    snapshot_bytes: 'SnapshotBytes' = field(init=False)
+    snapshot_bytes: Callable[[], int]
     overdue: Callable[[], set[int]]
     content_type: str = CONTENT_TYPE_PLAIN_0_0_4
-
-    def __post_init__(self) -> None:
-        self.snapshot_bytes = SnapshotBytes()
-        self.backups.watch(self.snapshot_bytes)
 
     def text(self) -> bytes:
         """Return everything that Prometheus may ask for."""
@@ -48,25 +44,6 @@ class Metrics:
         ProcessCollector(registry=registry)
         registry.register(_Scrape(self))
         return generate_latest(registry)
-
-
-class SnapshotBytes:
-    """Keeps what the snapshots take on disk together: told of each record that comes and goes."""
-
-    def __init__(self) -> None:
-        self.total = 0
-
-    def reset(self) -> None:
-        """Begin anew."""
-        self.total = 0
-
-    def added(self, _item_id: int, document: Raw) -> None:
-        """A record is there."""
-        self.total += _kept_bytes(document)
-
-    def removed(self, _item_id: int, document: Raw) -> None:
-        """A record is there no more."""
-        self.total -= _kept_bytes(document)
 
 
 @dataclass(eq=False, slots=True)
@@ -142,7 +119,7 @@ class _Scrape:
         yield GaugeMetricFamily(
             'plumbus_snapshots_bytes',
             'What the snapshots take on the disk.',
-            value=self.metrics.snapshot_bytes.total,
+            value=self.metrics.snapshot_bytes(),
         )
         yield GaugeMetricFamily(
             'plumbus_scheduler_alive', 'Whether the scheduler ticks.', value=self.metrics.scheduler_alive()
@@ -184,7 +161,3 @@ def _of_last_backups(labels: Mapping[int, list[str]], known: Mapping[int, Standi
 def _seconds(text: str | None) -> float | None:
     time = moment(text)
     return time.timestamp() if time else None
-
-
-def _kept_bytes(document: Raw) -> int:
-    return int(document.get('disk_bytes') or 0) if document.get('backup_path') else 0

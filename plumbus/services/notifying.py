@@ -64,9 +64,9 @@ class Notifier:
             return
         if self.pinger.hear(event):
             self._pinging.wake()
-        if event.noun in {'backup', 'job'}:
+        if event.noun in {'backup', 'job', 'notification'}:
             self._looking.wake()
-        elif event.noun == 'notification' and event.action == 'created':
+        if event.noun == 'notification':
             self._delivering.wake()
 
     def _look(self, cancellation: Cancellation) -> None:

@@ -44,6 +44,8 @@ async def test_a_target_is_kept_changed_and_removed(api: AsyncClient) -> None:
         ({'url': None}, 'url'),
         ({'kinds': ['fleeb']}, 'kinds'),
         ({'job_ids': [99]}, 'job_ids'),
+        ({'job_ids': 5}, 'job_ids'),
+        ({'job_ids': 'all'}, 'job_ids'),
         ({'enabled': 'perhaps'}, 'enabled'),
     ],
 )

@@ -10,6 +10,7 @@ from tests.e2e.conftest import LOOKS, Look, fits
 PAGES = {
     '/': re.compile('Welcome|protected'), '/clients': 'Clients', '/clients/new': 'Add a client', '/jobs': 'Jobs', '/backups': 'Backups',
     '/settings': 'Settings', '/browse': 'Browse & restore', '/restores': 'Restores',
+    '/settings/notifications': 'Notifications', '/settings/notifications/new': 'Add a target',
 }  # fmt: skip
 
 

@@ -86,6 +86,14 @@ def test_a_restart_repeats_nothing_and_loses_nothing(tmp_path: Path, sshd: Sshd,
             assert web.messages[1]['title'].startswith('Backup works again')
 
 
+def test_who_is_added_hears_at_once_what_is_not_well(engine: Engine, sshd: Sshd, flag: Path) -> None:
+    settled(engine, back_up(engine, job_that_fails(engine, sshd, flag)))
+    with WebReceiver() as web:
+        engine.notifications.create({'name': 'Hook', 'url': f'json://{web.address}/'})
+        until(lambda: web.messages, 'the message')
+        assert web.messages[0]['title'] == 'Backup failed: home of sample'
+
+
 def test_a_dead_target_holds_up_no_backup_and_the_log_tells_why(
     engine: Engine, sshd: Sshd, flag: Path
 ) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from plumbus.cancellation import Cancellation
-from plumbus.errors import InvalidInput
+from plumbus.errors import InvalidInput, StoreError
 from plumbus.events import EventBus
 from plumbus.model import Backup, Client, Delivery, Job, NotificationSettings, NotificationTarget
 from plumbus.notify.alerts import Alert, Alerts
@@ -348,6 +348,30 @@ class TestDelivery:
         world.ends('failed')
         world.look()
         assert world.deliveries.all()[0].status == 'failed'
+
+    def test_what_is_old_is_not_sent_any_more(self, world: World) -> None:
+        world.add_target()
+        world.sender.broken = {'fake://one'}
+        world.ends('failed')
+        world.look()
+        world.ends('completed')
+        world.look(seconds=5)
+        world.sender.broken = set()
+        assert world.look(hours=49) == []
+        assert [one.status for one in world.deliveries.all()] == ['failed', 'failed']
+        assert world.deliveries.all()[0].error == 'It waited for two days. It refused.'
+
+    def test_what_the_store_does_not_take_is_told_later(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.add_target()
+        world.ends('failed')
+        with monkeypatch.context() as broken:
+            broken.setattr(Watch, '_tell', lambda *_: (_ for _ in ()).throw(StoreError('Full.')))
+            with pytest.raises(StoreError):
+                world.look()
+        assert world.watch.alerts.all() == world.stored_alerts.all() == []
+        assert world.look() == ['Backup failed: home of pi']
 
     def test_a_dead_target_does_not_keep_the_others_waiting(self, world: World) -> None:
         world.add_target()
