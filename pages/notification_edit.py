@@ -28,9 +28,10 @@ def register(engine: Engine) -> None:
 
     @ui.page(f'{HOME}/new')
     async def new_target() -> None:
-        jobs = await ask(engine.jobs.all)
-        async with frame(engine, 'Add a target', here='/settings', crumbs=CRUMBS) as view:
-            TargetEditor(view, NotificationTarget(name=''), jobs)
+        async with friendly(engine, '/settings'):
+            jobs, needs = await ask(engine.jobs.all), 'notifications.create'
+            async with frame(engine, 'Add a target', here='/settings', crumbs=CRUMBS, needs=needs) as view:
+                TargetEditor(view, NotificationTarget(name=''), jobs)
 
     @ui.page(HOME + '/{target_id}')
     async def edit_target(target_id: str) -> None:

@@ -5,6 +5,7 @@ from nicegui import ui
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
 from pages.live import Batch
+from pages.missing import friendly
 from pages.notification_edit import CRUMBS, HOME
 from pages.notification_words import OFF, ON, SHORT, WEEKDAYS, kinds_in_words, outcome
 from pages.widgets.confirm import confirm
@@ -23,7 +24,12 @@ def register(engine: Engine) -> None:
 
     @ui.page(HOME)
     async def notifications() -> None:
-        async with frame(engine, 'Notifications', here='/settings', crumbs=CRUMBS[:1]) as view:
+        async with (
+            friendly(engine, '/settings'),
+            frame(
+                engine, 'Notifications', here='/settings', crumbs=CRUMBS[:1], needs='notifications.all'
+            ) as view,
+        ):
             with view.head:
                 ui.space()
                 button_link('Add a target', f'{HOME}/new', 'primary', icon='o_add')

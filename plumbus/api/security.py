@@ -1,5 +1,6 @@
 """Nothing is served open: who asks is known before a route or a page is reached. Plain ASGI, so that streams stream."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plumbus.api.errors import SENTENCES, problem
 from plumbus.api.headers import host_name, is_loopback, with_safe_headers
+from plumbus.api.lasting import ending_with_login
 from plumbus.api.proxies import FORWARDED
 from plumbus.engine import Engine
 from plumbus.errors import NotLoggedIn, NotPermitted, PlumbusError
@@ -43,15 +45,16 @@ class Gate:
         self.trusts_machine = not native
         self._limiter = CapacityLimiter(MOST_LOOK_UPS)
 
-    async def visitor(self, scope: Scope) -> Actor | None:
-        """Given a request, return the user whose browser sent it, or None."""
+    async def visitor(self, scope: Scope, *, touch: bool = True) -> Actor | None:
+        """Given a request, return the user whose browser sent it, or None. With `touch`, the login counts as used."""
         token = cookie(scope)
         if not token:
             return None
-        found: Actor | None = await self.ask(self._engine.accounts.session_actor, token, address(scope))
+        look_up = partial(self._engine.accounts.session_actor, token, address(scope), touch=touch)
+        found: Actor | None = await self.ask(look_up)
         return found
 
-    async def check(self, scope: Scope) -> Actor:
+    async def check(self, scope: Scope, *, touch: bool = True) -> Actor:
         """Given a request to the API, return who sent it. Raise NotLoggedIn, or NotPermitted for a foreign web site."""
         scheme, _, text = Headers(scope=scope).get('authorization', '').partition(' ')
         if scheme:
@@ -63,7 +66,7 @@ class Gate:
             return known
         if scope['path'] == METRICS_PATH and self._engine.settings.metrics_open:
             return Actor(name='anybody', kind='token', scope=May.READ, address=address(scope))
-        visitor = await self.visitor(scope)
+        visitor = await self.visitor(scope, touch=touch)
         if visitor is None:
             raise NO_TOKEN
         if scope['method'] not in READING:
@@ -90,8 +93,9 @@ class Authenticated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Given a request, pass it on. Raise what the layer of errors turns into 401 or 403."""
         actor = await self._known(scope) if scope['type'] == 'http' else None
+        still_known = partial(self._gate.check, scope, touch=False)
         with acting(actor):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, ending_with_login(still_known, send) if actor else send)
 
     async def _known(self, scope: Scope) -> Actor | None:
         if scope['path'] in LOGIN_PATHS:

@@ -6,6 +6,8 @@ from typing import Any
 
 from plumbus.model import Scope
 
+# What may be said of a restore to the original place; a field that is not here, also one yet to come, needs an admin.
+AT_ITS_PLACE = {'paths', 'safety_copy', 'dry_run'}
 ADMIN, RUN, READ = Scope.ADMIN, Scope.RUN, Scope.READ
 Arguments = Mapping[str, Any]
 
@@ -77,16 +79,17 @@ def _restore_elsewhere(arguments: Arguments, backup: Any) -> bool:
     fields = arguments.get('fields')
     if not isinstance(fields, Mapping):
         return True
-    client_id = fields.get('client_id')
-    elsewhere = client_id is not None and client_id != getattr(backup, 'client_id', None)
-    return elsewhere or bool(fields.get('restore_path')) or bool(fields.get('delete'))
+    asked = {name: value for name, value in fields.items() if value is not None and value is not False}
+    if asked.get('client_id') == getattr(backup, 'client_id', None):
+        asked.pop('client_id', None)
+    return not asked.keys() <= AT_ITS_PLACE
 
 
 def _restore_details(arguments: Arguments) -> str:
     fields = arguments.get('fields')
     if not isinstance(fields, Mapping):
         return ''
-    told = ('dry_run', 'delete', 'client_id', 'restore_path', 'paths')
+    told = ('dry_run', 'delete', 'to_server', 'client_id', 'restore_path', 'paths')
     return ', '.join(f'{name}: {fields[name]}' for name in told if fields.get(name))
 
 
@@ -130,6 +133,7 @@ RIGHTS: Mapping[str, Right] = {
     'backups.text_diff': Right(action='backup.preview', details=_paths),
     **_readings('restores', 'page get log log_tail'),
     'restores.start': Right(scope=RUN, action='restore.start', stricter=_restore_elsewhere, details=_restore_details),
+    'restores.undo': Right(action='restore.undo'),
     'restores.cancel': Right(scope=RUN, action='restore.cancel'),
     **_readings('verifications', 'page get log log_tail of_backup'),
     'verifications.start': Right(scope=RUN, action='backup.verify'),

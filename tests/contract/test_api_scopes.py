@@ -129,10 +129,12 @@ async def test_an_operator_restores_to_the_original_place_alone(
             {'restore_path': '/srv/elsewhere'},
             {'client_id': client_id + 1},
             {'delete': True},
+            {'to_server': True},
+            {'a_field_of_tomorrow': 1},
             {'delete': True, 'dry_run': True},
         ):
             assert_problem(await client.post(path, json=fields), 403)
-        for fields in ({}, {'client_id': client_id}, {'dry_run': True}):
+        for fields in ({}, {'client_id': client_id}, {'dry_run': True, 'delete': False, 'safety_copy': True}):
             assert (await client.post(path, json=fields)).status_code not in {401, 403}
     for client in visitors[Scope.ADMIN]:
         answer = await client.post(path, json={'restore_path': '/srv/elsewhere'})

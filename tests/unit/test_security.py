@@ -26,7 +26,7 @@ class Accounts:
     def has_users(self) -> bool:
         return self.users
 
-    def session_actor(self, token: str, address: str) -> Actor | None:
+    def session_actor(self, token: str, address: str, *, touch: bool) -> Actor | None:
         if self.broken:
             raise StoreError('The disk cannot be read.')
         known = Actor(name='admin', kind='user', scope=model.Scope.ADMIN, address=address)
