@@ -57,7 +57,7 @@ def learn(engine: Engine) -> Knowledge:
         stats=engine.system.stats(),
         history=history,
         under_way=under_way(engine),
-        overview=overview(clients, jobs, history, now),
+        overview=overview(clients, jobs, history),
         jobs=jobs,
     )
 

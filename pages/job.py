@@ -15,7 +15,7 @@ from pages.widgets.history import Filters, history
 from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, button, button_link, card, link
 from pages.widgets.when import When
-from pages.wording import PAUSED, plural, size
+from pages.wording import job_look, plural, size
 from plumbus.engine import Engine
 from plumbus.errors import NotFound
 from plumbus.model import JobView
@@ -69,7 +69,7 @@ class JobPage:
     def _draw(self) -> None:
         job = self._job
         busy = job.last_status in {'running', 'queued'}
-        self._chip.show(PAUSED if not job.enabled and not busy else job.last_status)
+        self._chip.show(job_look(job))
         self._run_button.enabled = not busy
         self._pause_button.text, self._pause_button.icon = (
             ('Pause', 'o_pause') if job.enabled else ('Turn on', 'o_play_circle')
@@ -82,6 +82,11 @@ class JobPage:
             for name, value in _facts(job).items():
                 Text(name, tag='dt')
                 Text(value, tag='dd')
+            if job.overdue_since:
+                Text('Overdue', tag='dt')
+                with box(tag='dd'):
+                    Text('since ')
+                    When(job.overdue_since, self._view.zone)
             if job.next_run and job.enabled:
                 Text('Next run', tag='dt')
                 with box(tag='dd'):

@@ -39,6 +39,14 @@ def draw_waiting(form: Form, job: Job, settings: Settings) -> None:
             high=20_160,
             optional=True,
         )
+    form.number(
+        'overdue_grace_minutes',
+        'Overdue without a good backup after, minutes',
+        job.overdue_grace_minutes,
+        hint=f'counted from when its run should have begun. Empty: {settings.overdue_grace_minutes}',
+        high=525_600,
+        optional=True,
+    )
     limit, action = form.element('quiet_limit_kib'), form.element('quiet_action')
     limit.bind_enabled_from(action, 'value', lambda chosen: chosen == 'limit')
     form.switch('catch_up', 'Catch up a run that was missed while PLUMBUS was off', job.catch_up)

@@ -10,7 +10,7 @@ from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, acts, chip, slice_of, text, to, when
 from pages.widgets.search import search_field
 from pages.widgets.text import box, button_link
-from pages.wording import PAUSED, listed
+from pages.wording import job_look, listed
 from plumbus.engine import Engine
 from plumbus.model import JobView, Page
 
@@ -128,9 +128,7 @@ async def run_now(view: View, job_id: int) -> None:
 
 
 def _state(job: JobView) -> Cell:
-    return chip(
-        PAUSED if not job.enabled and job.last_status not in {'running', 'queued'} else job.last_status
-    )
+    return chip(job_look(job))
 
 
 def _sort_key(job: JobView) -> tuple[str, str]:

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import groupby
 
-from pages.wording import DAMAGED, Look, listed, plural
+from pages.wording import DAMAGED, OVERDUE, Look, listed, plural
 from plumbus.model import Backup, Client, JobView, Status
 
 DAYS = 30
 EPOCH = datetime.fromtimestamp(0, UTC)
-LATE_AFTER = timedelta(minutes=10)
 WORST = (Status.FAILED, Status.INTERRUPTED, Status.WARNING, Status.COMPLETED)
 TONES = {Status.FAILED: 'fa', Status.INTERRUPTED: 'fa', Status.WARNING: 'wa', Status.COMPLETED: 'ok'}
 
@@ -77,15 +76,13 @@ class Overview:
         return f'Every job has a good last backup{", " + str(warned) + " with warnings" if warned else ""}.'
 
 
-def overview(
-    clients: list[Client], jobs: Sequence[JobView], history: Sequence[Backup], now: datetime
-) -> Overview:
+def overview(clients: list[Client], jobs: Sequence[JobView], history: Sequence[Backup]) -> Overview:
     """Given everything known, newest backup first, return what to tell on the dashboard."""
     last = last_finished(history)
     made = Overview(clients=clients)
     for client in clients:
         own = [job for job in jobs if job.client_id == client.id]
-        made.concerns += _about_client(client, own, last, now)
+        made.concerns += _about_client(client, own, last)
     made.concerns.sort(key=lambda concern: concern.protected)
     made.due = sorted(
         ((job.next_run, job) for job in jobs if job.enabled and job.next_run), key=lambda due: due[0]
@@ -102,9 +99,7 @@ def last_finished(history: Iterable[Backup]) -> dict[int, Backup]:
     return last
 
 
-def _about_client(
-    client: Client, jobs: list[JobView], last: dict[int, Backup], now: datetime
-) -> list[Concern]:
+def _about_client(client: Client, jobs: list[JobView], last: dict[int, Backup]) -> list[Concern]:
     active = [job for job in jobs if job.enabled]
     if not active:
         cause = 'All of its jobs are paused.' if jobs else 'Nothing is backed up from this client yet.'
@@ -114,10 +109,10 @@ def _about_client(
             else ('Add a job.', f'/jobs/new?client={client.id}')
         )
         return [Concern(client=client, job=None, status=None, cause=cause, remedy=remedy, target=target)]
-    return [concern for job in active if (concern := _about_job(client, job, last.get(job.id), now))]
+    return [concern for job in active if (concern := _about_job(client, job, last.get(job.id)))]
 
 
-def _about_job(client: Client, job: JobView, last: Backup | None, now: datetime) -> Concern | None:
+def _about_job(client: Client, job: JobView, last: Backup | None) -> Concern | None:
     where = f'/jobs/{job.id}'
     if last is None:
         return Concern(
@@ -132,9 +127,16 @@ def _about_job(client: Client, job: JobView, last: Backup | None, now: datetime)
         return _about_damage(client, job, last)
     if not last.status.good or (last.status == Status.WARNING and _still_a_warning(last)):
         return _about_backup(client, job, last)
-    if job.next_run and now - job.next_run > LATE_AFTER:
-        return Concern(client=client, job=job, status=None, cause='It is late: the last planned run did not begin.',
-                       remedy='Check that PLUMBUS is not busy with other jobs.', target=where, since=job.next_run)  # fmt: skip
+    if job.overdue:
+        return Concern(
+            client=client,
+            job=job,
+            status=OVERDUE,
+            cause='It is overdue: its last good backup is older than its schedule allows.',
+            remedy='Open the job to see what its last runs met, or run it now.',
+            target=where,
+            since=job.overdue_since,
+        )
     return None
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import humanize
 
-from plumbus.model import Backup, Status, Trigger
+from plumbus.model import Backup, JobView, Status, Trigger
 
 UNITS = ((86_400, 'd'), (3_600, 'h'), (60, 'min'), (1, 's'))
 NEVER = 'never'
@@ -41,6 +41,7 @@ GONE = Look(tone='wa', icon='o_auto_delete', word='gone by now')
 THERE = Look(tone='ok', icon='o_check', word='still there')
 WAITING = Look(tone='no', icon='o_schedule', word='waiting')
 IDLE = Look(tone='no', icon='o_remove', word='no backup yet')
+OVERDUE = Look(tone='fa', icon='o_alarm', word='overdue')
 PAUSED = Look(tone='no', icon='o_pause', word='paused')
 TRIGGERS = {
     Trigger.SCHEDULE: 'by the schedule',
@@ -64,6 +65,17 @@ PHASES = {
 def look(status: str | None) -> Look:
     """Given a status or None, return how to show it."""
     return LOOKS[Status(status)] if status else IDLE
+
+
+def job_look(job: JobView) -> Look:
+    """Given a job, return how to show it: what goes on, what is wrong, or how its last backup ended."""
+    if job.last_status in {Status.RUNNING, Status.QUEUED}:
+        return look(job.last_status)
+    if not job.enabled:
+        return PAUSED
+    if job.overdue and job.last_status not in {Status.FAILED, Status.INTERRUPTED}:
+        return OVERDUE
+    return look(job.last_status)
 
 
 def phase(name: str) -> str:

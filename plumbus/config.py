@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         le=20_160,
         description='Minutes for which planned runs wait for a client that is not there, unless the job says otherwise.',
     )
+    overdue_grace_minutes: int = Field(
+        60,
+        ge=0,
+        le=525_600,
+        description='A job without a good backup is overdue so many minutes after its run should have begun.',
+    )
     quiet_hours: QuietText | None = Field(
         None, description='Hours of the day in which nothing planned begins, like 22:00-06:00.'
     )

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self, cast
 
@@ -47,6 +47,7 @@ from plumbus.services.starting import Starting
 from plumbus.services.stock import Stock
 from plumbus.services.system import System
 from plumbus.services.verifications import Verifications
+from plumbus.services.watchman import Watchman
 from plumbus.store.claim import Claim
 from plumbus.store.documents import utc_now
 from plumbus.store.opened import Store
@@ -87,6 +88,7 @@ class Engine:
         )  # fmt: skip
         people = made_people(store, settings, clock)
         self.accounts, self.users, self.tokens, self.audit, self.secrets = people
+        self._watchman = Watchman(overdue=lambda: self.jobs.lateness.overdue(clock()), events=self.events)
         self._pacing = Background('pacing', lambda _: self._runners.backup.look_at_paces(), PACING_S)
         removal = self._made_removal(store, snapshots, clock)
         self.jobs = self._made_jobs(store, snapshots, removal, clock)
@@ -135,7 +137,10 @@ class Engine:
         return Jobs(
             jobs=store.jobs, clients=store.clients, backups=store.backups, snapshots=snapshots, removal=removal,
             logs=store.logs, plan=self._scheduler, events=self.events, now=clock, zone=self.settings.zone,
-            lateness=Lateness(store.jobs, store.backups, self.settings.zone), pings=PingUrls(store.vault),
+            lateness=Lateness(
+                store.jobs, store.backups, self.settings.zone, timedelta(minutes=self.settings.overdue_grace_minutes), self._queue.held_jobs
+            ),
+            pings=PingUrls(store.vault),
             starting=Starting(
                 jobs=store.jobs, clients=store.clients, backups=store.backups, queue=self._queue, events=self.events
             ),
@@ -217,6 +222,7 @@ class Engine:
         self.search.start()
         self._housekeeping.start()
         self._pacing.start()
+        self._watchman.start()
         self._notifier.start()
 
     def _stock(self) -> Stock:
@@ -234,6 +240,7 @@ class Engine:
                 return
             self._notifier.stop(INTERRUPTED, timeout_s=0.5)
             self.search.stop()
+            self._watchman.stop(INTERRUPTED, timeout_s=0.5)
             self._pacing.stop(INTERRUPTED, timeout_s=0.5)
             self.reconciler.stop()
             self._housekeeping.stop(INTERRUPTED, timeout_s=0.5)

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from plumbus.model import Progress
@@ -40,7 +41,15 @@ class Logged:
     lines: tuple[str, ...]
 
 
-Event = Changed | Progressed | Logged
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overdue:
+    """A job is overdue `since` then; null: it is not any more. Told again for each that is overdue after a start of PLUMBUS."""
+
+    job_id: int
+    since: datetime | None
+
+
+Event = Changed | Progressed | Logged | Overdue
 Listener = Callable[[Event], None]
 
 

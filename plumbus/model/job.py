@@ -32,7 +32,8 @@ class JobFields(BaseModel):
 
     `ping_url` goes into the vault and never comes out; left out or null, the stored one stays; empty, it is forgotten.
     `quiet_hours`, like 22:00-06:00, are those in which nothing planned begins; `quiet_action` is what becomes of a planned run
-    that goes on. `retry_window_minutes`: so long a planned run waits for a client that is not there; null is the setting's number.
+    that goes on. `overdue_grace_minutes` after its run should have begun a job without a good backup is overdue; null is the
+    setting's number. `retry_window_minutes`: so long a planned run waits for a client that is not there; null is the setting's number.
     """
 
     client_id: Id
@@ -51,6 +52,7 @@ class JobFields(BaseModel):
     retry_delay_s: Annotated[Whole, Field(ge=0, le=86_400)] = 60
     retry_window_minutes: Annotated[Whole, Field(ge=0, le=20_160)] | None = None
     catch_up: bool = True
+    overdue_grace_minutes: Annotated[int, Field(ge=0, le=525_600)] | None = None
     quiet_hours: QuietText | None = None
     quiet_action: QuietAction = 'continue'
     quiet_limit_kib: Annotated[Whole, Field(ge=0, le=100_000_000)] = 0
@@ -87,6 +89,7 @@ class Job(Record):
     retry_delay_s: int = 60
     retry_window_minutes: int | None = None
     catch_up: bool = True
+    overdue_grace_minutes: int | None = None
     quiet_hours: str | None = None
     quiet_action: QuietAction = 'continue'
     quiet_limit_kib: int = 0
@@ -98,7 +101,10 @@ class Job(Record):
 
 
 class JobView(Job):
-    """A job with what follows from its schedule and history; `source_path` is the first of `source_paths`."""
+    """A job with what follows from its schedule and history; `source_path` is the first of `source_paths`.
+
+    `overdue`: it has had no good backup for longer than its schedule and its grace allow, `overdue_since` then.
+    """
 
     client_name: str = ''
     source_path: str = ''
@@ -107,3 +113,5 @@ class JobView(Job):
     last_status: str | None = None
     last_backup_id: int | None = None
     schedule_text: str = ''
+    overdue: bool = False
+    overdue_since: AwareDatetime | None = None

@@ -118,6 +118,13 @@ class RunQueue:
         with self._changed:
             return any(ticket.key == key for ticket in self._known.values())
 
+    def held_jobs(self) -> set[int]:
+        """Return the jobs of which a backup waits for its time, and not for a place."""
+        with self._changed:
+            return {
+                ticket.job_id for ticket in self._queued if ticket.job_id is not None and self._hold(ticket)
+            }
+
     def waiting(self) -> dict[tuple[Kind, int], Waiting]:
         """Return for each run that waits its position and the reason."""
         with self._changed:

@@ -148,18 +148,23 @@ class Jobs:
         return zone_named(job.timezone, self.zone)
 
     def overdue(self) -> set[int]:
-        """Return the ids of the enabled jobs whose next run after their last good backup should have begun an hour ago or more."""
-        return self.lateness.overdue(self.now())
+        """Return the ids of the enabled jobs whose next run after their last good backup should have begun a grace ago or more."""
+        return set(self.lateness.overdue(self.now()))
 
     def _views(self, jobs: Sequence[Job]) -> list[JobView]:
         last = self.backups.newest_of_each('job_id', [job.id for job in jobs])
         names = {client_id: self.clients.find(client_id) for client_id in {job.client_id for job in jobs}}
-        return [self._view(job, names[job.client_id], last.get(job.id, {})) for job in jobs]
+        late = self.lateness.of(jobs, self.now())
+        return [self._view(job, names[job.client_id], last.get(job.id, {}), late.get(job.id)) for job in jobs]
 
-    def _view(self, job: Job, client: Client | None, last: Mapping[str, Any]) -> JobView:
+    def _view(
+        self, job: Job, client: Client | None, last: Mapping[str, Any], late: datetime | None
+    ) -> JobView:
         return JobView.model_validate(
             {
                 **job.model_dump(),
+                'overdue': late is not None,
+                'overdue_since': late,
                 'client_name': client.name if client else '',
                 'source_path': job.source_paths[0],
                 'next_run': self.plan.next_run(job.id),

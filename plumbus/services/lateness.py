@@ -1,8 +1,8 @@
-"""Which jobs are overdue: for how long each has had no good backup, by its schedule."""
+"""Which jobs are overdue: for how long each has had no good backup, by its schedule and a grace."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,48 +13,79 @@ from plumbus.scheduling import timing
 from plumbus.store.derived import Derived
 from plumbus.store.documents import Documents
 
-GRACE = timedelta(hours=1)
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """When a job is to run, and since when if it never ran well."""
+    """When a job is to run, since when if it never ran well, and how long after that it is overdue."""
 
     schedule: str
     timezone: str | None
     since: datetime | None
+    grace: timedelta | None
 
 
 class Lateness:
-    """Works out anew only what changed: a job, or which backup of it is the last good one."""
+    """Works out anew only what changed: a job, or which backup of it is the last good one.
 
-    def __init__(self, jobs: Documents[Job], backups: Documents[Backup], zone: ZoneInfo) -> None:
+    `grace` goes for jobs that name none. `waiting` tells of which jobs a backup waits for its time: for a client that is not
+    there, or for the end of quiet hours. Those are not overdue.
+    """
+
+    def __init__(
+        self,
+        jobs: Documents[Job],
+        backups: Documents[Backup],
+        zone: ZoneInfo,
+        grace: timedelta = timedelta(hours=1),
+        waiting: Callable[[], Collection[int]] = lambda: (),
+    ) -> None:
         self._backups = backups
         self._zone = zone
+        self._grace = grace
+        self._waiting = waiting
         self._expected = Derived(jobs, expected)
-        self._began = Derived(backups, began)
+        self._ended = Derived(backups, ended)
         self._due: dict[tuple[Expected, datetime], datetime | None] = {}
 
-    def overdue(self, now: datetime) -> set[int]:
-        """Return the ids of the enabled jobs whose next run after their last good backup should have begun an hour ago or more.
+    def overdue(self, now: datetime) -> dict[int, datetime]:
+        """Return the ids of the enabled jobs whose next run after their last good backup should have begun a grace ago or more,
+        each with the time since when it is overdue.
 
         Nothing is expected from before a job was made, switched on or given its schedule.
         """
         newest = self._backups.newest_ids('good_of')
-        began_at = self._began.of(newest.values())
-        known, fresh, late = self._due, {}, set()
+        ended_at = self._ended.of(newest.values())
+        known, fresh, late = self._due, {}, {}
+        waiting = self._waiting()
         for job_id, planned in self._expected.of().items():
             if planned is None:
                 continue
-            times = (planned.since, began_at.get(newest.get(job_id, 0)))
-            since = max((time for time in times if time), default=now)
-            key = planned, since
+            key = planned, _since(planned, ended_at.get(newest.get(job_id, 0)), now)
             fresh[key] = known[key] if key in known else self._next(*key)
-            due = fresh[key]
-            if due is None or due + GRACE < now:
-                late.add(job_id)
+            since = self._overdue_since(planned, fresh[key])
+            if since < now and job_id not in waiting:
+                late[job_id] = max(since, planned.since or since)
         self._due = fresh  # in one step: threads share this
         return late
+
+    def of(self, jobs: Iterable[Job], now: datetime) -> dict[int, datetime]:
+        """As `overdue`, for a few jobs."""
+        planned = {job.id: _expected(job) for job in jobs if job.enabled and job.schedule}
+        good = self._backups.newest_of_each('good_of', list(planned)) if planned else {}
+        waiting, known, late = self._waiting() if planned else (), self._due, {}
+        for job_id, one in planned.items():
+            key = one, _since(one, ended(good.get(job_id, {})), now)
+            since = self._overdue_since(one, known[key] if key in known else self._next(*key))
+            if since < now and job_id not in waiting:
+                late[job_id] = max(since, one.since or since)
+        return late
+
+    def _overdue_since(self, planned: Expected, due: datetime | None) -> datetime:
+        if due is None:
+            return planned.since or EVER
+        return due + (self._grace if planned.grace is None else planned.grace)
 
     def _next(self, planned: Expected, since: datetime) -> datetime | None:
         """Return when the run after that time is due; None if a schedule cannot be read, so that its job never runs."""
@@ -70,12 +101,25 @@ def expected(job: Mapping[str, Any]) -> Expected | None:
     if not job.get('enabled') or not job.get('schedule'):
         return None
     times = [time for name in ('created_at', 'planned_since') if (time := moment(job.get(name)))]
-    return Expected(job['schedule'], job.get('timezone'), max(times, default=None))
+    minutes = job.get('overdue_grace_minutes')
+    grace = None if minutes is None else timedelta(minutes=minutes)
+    return Expected(job['schedule'], job.get('timezone'), max(times, default=None), grace)
 
 
-def began(backup: Mapping[str, Any]) -> datetime | None:
-    """Given a backup as stored, return when it began."""
-    return moment(backup.get('start_time'))
+def _expected(job: Job) -> Expected:
+    times = [time for time in (job.created_at, job.planned_since) if time]
+    minutes = job.overdue_grace_minutes
+    grace = None if minutes is None else timedelta(minutes=minutes)
+    return Expected(job.schedule or '', job.timezone, max(times, default=None), grace)
+
+
+def ended(backup: Mapping[str, Any]) -> datetime | None:
+    """Given a backup as stored, return when it ended: what was due while it ran is in it."""
+    return moment(backup.get('end_time') or backup.get('start_time'))
+
+
+def _since(planned: Expected, good: datetime | None, now: datetime) -> datetime:
+    return max((time for time in (planned.since, good) if time), default=now)
 
 
 def zone_named(name: str | None, default: ZoneInfo) -> ZoneInfo:

@@ -38,7 +38,6 @@ def test_it_says_that_all_is_well() -> None:
         [client(), client(2, 'nas')],
         [job(), job(2, 2)],
         [backup('completed'), backup('completed', job_id=2, client_id=2)],
-        NOW,
     )
     assert made.verdict == 'All 2 clients are protected'
     assert made.tone == 'ok'
@@ -47,9 +46,7 @@ def test_it_says_that_all_is_well() -> None:
 
 def test_it_names_who_needs_attention_and_why() -> None:
     failed = backup('failed', error_message='No answer on port 22. Is it switched on?', id=7)
-    made = overview(
-        [client(), client(2, 'nas')], [job(), job(2, 2)], [failed, backup('completed', job_id=2)], NOW
-    )
+    made = overview([client(), client(2, 'nas')], [job(), job(2, 2)], [failed, backup('completed', job_id=2)])
     assert made.verdict == '1 of 2 clients is protected'
     assert made.summary == '1 needs attention: pi.'
     assert made.concerns[0].cause == 'No answer on port 22. Is it switched on?'
@@ -57,7 +54,7 @@ def test_it_names_who_needs_attention_and_why() -> None:
 
 
 def test_it_counts_a_warning_as_protected_but_tells_it() -> None:
-    made = overview([client()], [job()], [backup('warning', warnings=['/a: permission denied'])], NOW)
+    made = overview([client()], [job()], [backup('warning', warnings=['/a: permission denied'])])
     assert made.verdict == 'Your client is protected'
     assert made.concerns[0].cause == '1 file could not be read.'
 
@@ -68,21 +65,21 @@ def test_it_looks_at_the_last_finished_backup() -> None:
         backup('cancelled', ago=timedelta(hours=2)),
         backup('completed', ago=timedelta(hours=3)),
     ]
-    assert overview([client()], [job()], history, NOW).tone == 'ok'
+    assert overview([client()], [job()], history).tone == 'ok'
 
 
 def test_it_does_not_call_safe_what_was_never_backed_up() -> None:
-    assert overview([client()], [], [], NOW).concerns[0].cause == 'Nothing is backed up from this client yet.'
-    assert overview([client()], [job()], [], NOW).concerns[0].cause == 'It has no backup yet.'
+    assert overview([client()], [], []).concerns[0].cause == 'Nothing is backed up from this client yet.'
+    assert overview([client()], [job()], []).concerns[0].cause == 'It has no backup yet.'
     assert (
-        overview([client()], [job(enabled=False)], [backup('completed')], NOW).concerns[0].cause
+        overview([client()], [job(enabled=False)], [backup('completed')]).concerns[0].cause
         == 'All of its jobs are paused.'
     )
 
 
 def test_it_notices_a_run_that_did_not_begin() -> None:
-    late = job(next_run=NOW - timedelta(hours=2))
-    assert 'late' in overview([client()], [late], [backup('completed')], NOW).concerns[0].cause
+    late = job(overdue=True, overdue_since=NOW - timedelta(hours=2))
+    assert 'overdue' in overview([client()], [late], [backup('completed')]).concerns[0].cause
 
 
 def test_it_orders_what_comes_next() -> None:
@@ -92,7 +89,7 @@ def test_it_orders_what_comes_next() -> None:
         job(3),
         job(4, enabled=False, next_run=NOW),
     ]
-    assert [one.id for _, one in overview([client()], jobs, [], NOW).due] == [2, 1]
+    assert [one.id for _, one in overview([client()], jobs, []).due] == [2, 1]
 
 
 def test_it_shows_the_worst_backup_of_each_day_in_local_time() -> None:
@@ -117,7 +114,7 @@ def test_it_forgets_what_is_older_than_thirty_days() -> None:
 
 
 def test_a_damaged_snapshot_protects_nobody() -> None:
-    made = overview([client()], [job()], [backup('completed', verify_status='damaged', id=7)], NOW)
+    made = overview([client()], [job()], [backup('completed', verify_status='damaged', id=7)])
     assert made.verdict == 'Your client is not protected'
     assert 'damaged' in made.concerns[0].cause
     assert made.concerns[0].target == '/backups/7'
@@ -125,6 +122,6 @@ def test_a_damaged_snapshot_protects_nobody() -> None:
 
 def test_a_shrunk_source_is_a_concern_until_somebody_calls_it_right() -> None:
     told = {'cause': 'shrunk', 'error_message': 'The source shrank from 900 files to 3.', 'warnings': ['x']}
-    made = overview([client()], [job()], [backup('warning', suspicious=True, **told)], NOW)
+    made = overview([client()], [job()], [backup('warning', suspicious=True, **told)])
     assert made.concerns[0].cause == 'The source shrank from 900 files to 3.'
-    assert overview([client()], [job()], [backup('warning', suspicious=False, **told)], NOW).concerns == []
+    assert overview([client()], [job()], [backup('warning', suspicious=False, **told)]).concerns == []
