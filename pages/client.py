@@ -103,7 +103,7 @@ class ClientPage:
         self._draw_facts()
         self._result.clear()
         with self._result:
-            draw_test(result)
+            draw_test(result, self._client.host_key)
             if result.host_key and result.host_key.status == 'changed':
                 fingerprint = result.host_key.fingerprint
                 trusting = button(
@@ -114,7 +114,10 @@ class ClientPage:
     async def _trust(self, fingerprint: str) -> None:
         question = f'Trust {fingerprint} from now on?'
         losses = [
-            'The key pinned so far is forgotten. Only do this if the machine was set up anew, or its key was changed on purpose.'
+            (
+                f'The key pinned so far, {self._client.host_key}, is forgotten. Only do this if the machine was set up anew, or its key '
+                'was changed on purpose.'
+            )
         ]
         if await confirm(question, losses, act='Trust it', keep='No'):
             with told():

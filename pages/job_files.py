@@ -14,7 +14,7 @@ from plumbus.model import Client, RemoteFile
 
 PRESETS = {
     'Caches': ['.cache/', 'Cache/', 'CachedData/'],
-    'Temporary files': ['*.tmp', '*.swp', '*~', '/tmp', '/var/tmp'],  # noqa: S108 patterns, no files of ours
+    'Temporary files': ['*.tmp', '*.swp', '*~', '/tmp', '/var/tmp'],  # noqa: S108 # nosec B108 -- patterns, no files of ours
     'Trash': ['.Trash-*/', '.local/share/Trash/'],
     'Build folders': ['node_modules/', '__pycache__/', '.venv/', 'target/'],
     'System mounts': ['/proc', '/sys', '/dev', '/run', '/mnt', '/media', 'lost+found/'],

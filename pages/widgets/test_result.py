@@ -13,8 +13,8 @@ KEYS = {'new': 'new, not trusted yet', 'trusted': 'as pinned', 'changed': 'CHANG
 COMPARE = 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub'
 
 
-def draw_test(result: ConnectionTest) -> None:
-    """Given the result of a connection test, show it."""
+def draw_test(result: ConnectionTest, pinned: str | None = None) -> None:
+    """Given the result of a connection test, show it; `pinned` is the fingerprint that was expected."""
     with (
         box(f'panel stack near notice {"ok" if result.success else "fa"}')
         .props('role=status')
@@ -23,13 +23,13 @@ def draw_test(result: ConnectionTest) -> None:
         with box('row-line wrap'):
             StatusChip(GOOD if result.success else BAD)
             Text(result.message if result.success else result.error or result.message, 'strong wrap-any')
-        facts = _facts(result)
+        facts = _facts(result, pinned)
         if facts:
             with box('facts', 'dl'):
                 for name, value in facts.items():
                     Text(name, tag='dt')
-                    Text(value, 'mono' if name == 'Fingerprint' else '', 'dd')
-        if result.host_key and result.host_key.status == 'new':
+                    Text(value, 'mono' if value.startswith('SHA256:') else '', 'dd')
+        if result.host_key and result.host_key.status in {'new', 'changed'}:
             with box('sub small wrap-any', 'p'):
                 Text('To be sure it is your machine, compare the fingerprint with what this prints there: ')
                 Text(COMPARE, 'mono')
@@ -38,10 +38,12 @@ def draw_test(result: ConnectionTest) -> None:
                 Text(result.sudo_details, 'code mono', 'pre')
 
 
-def _facts(result: ConnectionTest) -> dict[str, str]:
+def _facts(result: ConnectionTest, pinned: str | None) -> dict[str, str]:
+    changed = bool(result.host_key and result.host_key.status == 'changed')
     facts = {
         'Machine': result.system_info,
-        'Fingerprint': result.host_key.fingerprint if result.host_key else None,
+        'Pinned so far': pinned if changed else None,
+        'Shown now' if changed else 'Fingerprint': result.host_key.fingerprint if result.host_key else None,
         'Host key': KEYS[result.host_key.status] if result.host_key else None,
         'rsync': result.rsync_version,
         'sudo': result.sudo_message,

@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 from plumbus.api.answers import Answer, flat, listed
 from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, in_thread
 from plumbus.api.listening import Listener, followed
-from plumbus.api.schemas import ChangedBackup, Done, SnapshotFolder, body, problems
+from plumbus.api.schemas import ChangedBackup, Done, SnapshotFolder, body, problems, problems_of_stream
 from plumbus.backup.folders import By, Order
 from plumbus.model import Backup, Status
 
@@ -97,7 +97,7 @@ async def _listener(streams: Live, backup: Annotated[Backup, Depends(_existing)]
         yield listener  # until the answer has ended, or whoever read it has gone
 
 
-@router.get('/{backup_id}/events', response_class=EventSourceResponse, responses=problems(404))
+@router.get('/{backup_id}/events', response_class=EventSourceResponse, responses=problems_of_stream(404))
 async def stream_events(
     engine: Door,
     backup: Annotated[Backup, Depends(_existing)],

@@ -232,6 +232,12 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {'model': Problem} for status in statuses}
 
 
+def problems_of_stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for a route whose answers are no JSON, while its failures are."""
+    content = {'application/json': {'schema': {'$ref': REFERENCE.format(model='Problem')}}}
+    return {status: {'description': 'A failure.', 'content': content} for status in statuses}
+
+
 class Api(FastAPI):
     """A FastAPI that describes the bodies which the engine checks."""
 

@@ -29,7 +29,7 @@ OLDEST_SSH = (8, 4)  # the first that knows SSH_ASKPASS_REQUIRE
 OLDEST_RSYNC = (3, 2, 3)  # the first that knows --mkpath and the checksums of the manifest
 ANSWER_LIMIT_S = 5
 FEW_DAYS = 14
-LOOPBACK = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104 -- looked up, not listened on
+LOOPBACK = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104 # nosec B104 -- looked up, not listened on
 
 
 def check_configuration(settings: Settings) -> Iterator[Finding]:

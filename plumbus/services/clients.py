@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from plumbus.backup.targets import Targets, alias_of, owner_of
+from plumbus.backup.targets import MAX_JUMPS, Targets, alias_of, owner_of
 from plumbus.cancellation import Cancellation, Witness, unnoted
 from plumbus.errors import ClientError, Conflict, HostKeyChanged, InvalidInput, PlumbusError
 from plumbus.events import Changed, EventBus
@@ -178,11 +178,20 @@ class Clients:
         if entered.auth_method == 'password' and not entered.password and not kept:
             raise InvalidInput({'password': 'is needed to log in with a password'})
         if entered.jump_client_id is not None:
-            if not self._clients.exists(entered.jump_client_id):
-                raise InvalidInput({'jump_client_id': f'there is no client {entered.jump_client_id}'})
-            if known and entered.jump_client_id == known.id:
-                raise InvalidInput({'jump_client_id': 'a client cannot be reached through itself'})
+            self._check_way(entered.jump_client_id, known)
         return entered
+
+    def _check_way(self, jump_id: int | None, known: Client | None) -> None:
+        passed: list[int] = []
+        while jump_id is not None:
+            if (jump := self._clients.find(jump_id)) is None:
+                raise InvalidInput({'jump_client_id': f'there is no client {jump_id}'})
+            if known and jump.id == known.id:
+                raise InvalidInput({'jump_client_id': 'a client cannot be reached through itself'})
+            passed.append(jump.id)
+            if len(passed) > MAX_JUMPS:
+                raise InvalidInput({'jump_client_id': f'leads over more than {MAX_JUMPS} machines'})
+            jump_id = jump.jump_client_id
 
     def _keep_secrets(self, client_id: int, entered: ClientFields) -> Client:
         owner = owner_of(client_id)

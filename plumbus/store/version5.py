@@ -75,4 +75,4 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
             f'This is no database of PLUMBUS 5: its table {table} has no {", ".join(sorted(missing))}.',
             'Name the folder that PLUMBUS 5 had as DATA_DIR.',
         )
-    return [dict(row) for row in connection.execute(f'SELECT * FROM {table} ORDER BY id')]  # noqa: S608 - of TABLES
+    return [dict(row) for row in connection.execute(f'SELECT * FROM {table} ORDER BY id')]  # noqa: S608 # nosec B608 -- of TABLES

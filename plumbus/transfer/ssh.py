@@ -24,7 +24,7 @@ from plumbus.transfer.target import Target, require_password
 __all__ = ['SshSession', 'Target', 'remove_leftovers', 'session']
 
 PREFIX = 'plumbus-ssh-'
-MEMORY = Path('/dev/shm')  # noqa: S108 -- a private folder is made in it, so that secrets touch no disk
+MEMORY = Path('/dev/shm')  # noqa: S108 # nosec B108 -- a private folder is made in it, so that secrets touch no disk
 # GSSAPI and agents stay out through PreferredAuthentications and IdentityAgent: not every ssh knows the GSSAPI words.
 HOST_BLOCK = """\
 Host {alias}

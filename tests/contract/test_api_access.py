@@ -28,7 +28,7 @@ ROUTES = [
     ('GET', '/api/backups'), ('GET', '/api/backups/1'), ('PUT', '/api/backups/1'), ('DELETE', '/api/backups/1'),
     ('POST', '/api/backups/1/cancel'), ('GET', '/api/backups/1/log'), ('GET', '/api/backups/1/events'),
     ('GET', '/api/backups/1/files'), ('POST', '/api/backups/1/restore'),
-    ('GET', '/api/restores'), ('GET', '/api/restores/1'), ('POST', '/api/restores/1/cancel'), ('GET', '/api/restores/1/log'),
+    ('GET', '/api/restores'), ('GET', '/api/restores/1'), ('POST', '/api/restores/1/cancel'), ('POST', '/api/restores/1/undo'), ('GET', '/api/restores/1/log'),
     ('GET', '/api/backups/1/download'), ('GET', '/api/backups/1/diff'), ('GET', '/api/backups/1/textdiff'), ('GET', '/api/backups/1/preview'),
     ('GET', '/api/jobs/1/versions'), ('GET', '/api/search'),
     ('POST', '/api/backups/1/verify'), ('GET', '/api/verifications'), ('GET', '/api/verifications/1'),

@@ -241,3 +241,29 @@ class TestOnARealMachine:
         assert told['success'] is True, told
         shown = (await real_api.get(path)).json()
         assert (shown['auth_method'], shown['has_password']) == ('key', False)
+
+
+async def test_a_way_leads_through_other_clients_and_never_back(api: AsyncClient) -> None:
+    async def added(name: str, jump: int | None) -> int:
+        fields = {'name': name, 'host': '127.0.0.1', 'port': 1, 'username': 'pi', 'jump_client_id': jump}
+        return int((await api.post('/api/clients', json=fields)).json()['client_id'])
+
+    door = await added('door', None)
+    inner = await added('inner', door)
+    vault = await added('vault', inner)
+    for jump in (door, inner, vault):
+        answer = await api.put(f'/api/clients/{door}', json={'jump_client_id': jump})
+        assert answer.json()['fields'] == {'jump_client_id': 'a client cannot be reached through itself'}
+    answer = await api.put(f'/api/clients/{door}', json={'jump_client_id': 99})
+    assert answer.json()['fields'] == {'jump_client_id': 'there is no client 99'}
+    for used in (door, inner):
+        assert (await api.delete(f'/api/clients/{used}?cascade=true')).status_code == 409
+    last = vault
+    for _ in range(3):
+        last = await added('deeper', last)
+    told = (
+        await api.post(
+            '/api/clients', json={'name': 'x', 'host': 'x', 'username': 'x', 'jump_client_id': last}
+        )
+    ).json()
+    assert told['fields'] == {'jump_client_id': 'leads over more than 5 machines'}

@@ -9,7 +9,7 @@ import pytest
 from plumbus.engine import Engine
 from plumbus.errors import ClientError, InvalidInput
 from plumbus.model import Client, Status
-from tests.support.engines import add_client, back_up, copy_of, differences, write
+from tests.support.engines import add_client, back_up, copy_of, differences, restored, write
 from tests.support.sshd import Sshd
 
 
@@ -63,21 +63,26 @@ def test_it_logs_in_with_a_key_file_of_the_server(
 
 
 def test_it_goes_through_a_jump_client(engine: Engine, sshd: Sshd, note: Path) -> None:
-    gate = add_client(engine, sshd, name='gate')
-    assert engine.clients.test(gate.id).success
-    behind = engine.clients.create(
-        {
-            'name': 'behind',
-            'host': sshd.host,
-            'port': sshd.port,
-            'username': sshd.user,
-            'jump_client_id': gate.id,
-        }
-    )
-    assert engine.clients.test(behind.id).success
-    backs_up(engine, behind, note)
-    with pytest.raises(InvalidInput):
-        engine.clients.update(behind.id, {'jump_client_id': behind.id})
+    with Sshd() as door:
+        gate = add_client(engine, door, name='gate')
+        behind = add_client(engine, sshd, name='behind', jump_client_id=gate.id)
+        assert engine.clients.test(behind.id).cause == 'host_key_unknown', (
+            'both keys are pinned, or it does not go'
+        )
+        assert engine.clients.test(gate.id).success
+        assert engine.clients.test(behind.id).success
+        assert [file.name for file in engine.clients.browse(behind.id, str(note))] == ['note']
+        backs_up(engine, behind, note)
+        assert door.log.count('Accepted publickey') >= 4, 'all of it went through the door'
+        backup = engine.backups.page(client_id=behind.id).items[0]
+        (note / 'note').unlink()
+        restore = restored(engine, backup.id, paths=[str(note / 'note')])
+        assert restore.status == Status.COMPLETED, restore.error_message
+        assert (note / 'note').read_text() == 'worth keeping'
+        door.renew_host_keys()
+        assert engine.clients.test(behind.id).cause == 'host_key_changed'
+        stopped = back_up(engine, backup.job_id)
+        assert (stopped.status, stopped.cause) == (Status.FAILED, 'host_key_changed')
 
 
 @pytest.mark.skipif(not shutil.which('rrsync'), reason='needs rrsync, which comes with rsync')

@@ -212,3 +212,26 @@ async def test_it_saves_again_after_installing_the_key_failed(
     assert (stored.auth_method, stored.has_password, stored.revision) == ('password', True, 2)
     user.find('Save').click()
     await until(lambda: engine.clients.get(3).revision == 3)
+
+
+async def test_a_changed_host_key_is_shown_beside_the_old_one(
+    user: User, engine: PageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = 'SHA256:' + 'o' * 43, 'SHA256:' + 'n' * 43
+    engine.client_list[0].host_key = old
+    changed = ConnectionTest(
+        success=False, message='The connection test failed.', error='It shows another host key than before.',
+        host_key=HostKey(fingerprint=new, status='changed'),
+    )  # fmt: skip
+    monkeypatch.setattr(engine.clients, 'test', lambda _: changed)
+    await user.open(f'/clients/{engine.client_list[0].id}')
+    user.find(content='Test', kind=ui.button).click()
+    await user.should_see('Pinned so far', retries=10)
+    await user.should_see('Shown now')
+    await user.should_see(new)
+    await user.should_see('ssh-keygen -lf')
+    user.find('Trust the new key').click()
+    await user.should_see(f'Trust {new} from now on?', retries=10)
+    await user.should_see(f'The key pinned so far, {old}, is forgotten.')
+    user.find('Trust it').click()
+    await until(lambda: engine.client_list[0].host_key == new)
