@@ -27,6 +27,7 @@ from plumbus.scheduling.scheduler import DueRun, Planned, Scheduler
 from plumbus.services.admission import made_admission
 from plumbus.services.backups import Backups
 from plumbus.services.clients import Clients
+from plumbus.services.configuration import Configuration
 from plumbus.services.door import Door
 from plumbus.services.due import Due
 from plumbus.services.history import History
@@ -62,7 +63,7 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """Built from settings; nothing runs before `start()`. Services: clients, jobs, backups, restores, verifications,
-    retention, notifications, metrics, accounts, users, tokens, audit, secrets, system."""
+    retention, notifications, metrics, configuration, accounts, users, tokens, audit, secrets, system."""
 
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
@@ -121,6 +122,10 @@ class Engine:
         self._housekeeping = self._made_housekeeping(store, removal, clock)
         self.reconciler = self._made_reconciler()
         self._tell(store, clock)
+        self.configuration = Configuration(
+            clients=self.clients, jobs=self.jobs, notifications=self.notifications, records=store.clients, vault=store.vault,
+            keys=keys, now=clock,
+        )  # fmt: skip
 
     def _tell(self, store: Store, clock: Clock) -> None:
         parts = (store, self.events, self.jobs, self.settings, clock)

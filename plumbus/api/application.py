@@ -11,6 +11,7 @@ from plumbus.api import (
     backups,
     clients,
     comparing,
+    configuration,
     downloads,
     jobs,
     login,
@@ -34,7 +35,7 @@ from plumbus.engine import Engine
 ASSETS = '/api/docs/assets'
 ROUTERS = (
     clients.router, jobs.router, pruning.router, backups.router, downloads.router, comparing.router, search.router, restores.router,
-    verifications.router, notifications.router, people.router, metrics.router, system.router,
+    verifications.router, notifications.router, configuration.router, people.router, metrics.router, system.router,
 )  # fmt: skip
 DESCRIPTION = 'Backups of Linux machines over SSH and rsync. Times are ISO 8601 with offset, sizes are bytes.'
 

@@ -24,7 +24,9 @@ from plumbus.model import (
 )
 from plumbus.model.fields import AbsolutePath, Secret
 from plumbus.services.backups import BackupFields
+from plumbus.services.configuration import ExportFields
 from plumbus.services.retaining import PruneFields
+from plumbus.services.taking_in import ImportFields
 from plumbus.services.tokens import Token, TokenFields
 from plumbus.services.users import User, UserChanges, UserFields
 
@@ -211,7 +213,7 @@ class StatsView(BaseModel, extra='allow'):
 
 BODIES: tuple[type[BaseModel], ...] = (
     ClientFields, JobFields, RestoreRequest, BrowseRequest, TrustRequest, InstallKeyRequest, BackupFields, SchedulePreviewRequest,
-    PruneFields, NotificationFields, NotificationSettings, TokenFields, UserFields, UserChanges,
+    PruneFields, NotificationFields, NotificationSettings, TokenFields, UserFields, UserChanges, ExportFields, ImportFields,
 )  # fmt: skip
 # A PUT takes any subset of the fields, and the revision that the change started from.
 SUBSETS = {

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plumbus import __version__
-from plumbus.commands import check, import_v5, rescan, rotate_key, run, set_password, token
+from plumbus.commands import check, configuration, import_v5, rescan, rotate_key, run, set_password, token
 from plumbus.commands.command import EXIT_CODES, describe
 
 COMMANDS = (
     check.COMMAND,
+    configuration.EXPORT,
+    configuration.IMPORT,
     import_v5.COMMAND,
     rescan.COMMAND,
     rotate_key.COMMAND,

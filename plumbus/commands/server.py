@@ -13,7 +13,7 @@ from plumbus.commands.noting import shell_user
 from plumbus.commands.ownership import require_own
 from plumbus.config import Settings
 from plumbus.errors import NotFound, PlumbusError
-from plumbus.model import acting
+from plumbus.model import Scope, acting
 from plumbus.services.tokens import Tokens
 from plumbus.store.database import Database
 from plumbus.store.documents import utc_now
@@ -30,27 +30,34 @@ class Server:
         self._http = http
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
-        """Given a request below /api, return the answer."""
+        """Given a request below /api, return the answer: what JSON holds, else the text."""
         try:
             answer = self._http.request(method, f'/api{path}', **arguments)
-            told = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+            told = (
+                answer.json()
+                if answer.headers['content-type'].startswith('application/json')
+                else answer.text
+            )
+        except (httpx.HTTPError, ValueError, KeyError) as error:
             raise PlumbusError(
                 f'No PLUMBUS answers at {self._http.base_url} ({type(error).__name__}).',
                 'Start it, or name its address as it has it: PLUMBUS_HOST, PLUMBUS_PORT.',
             ) from None
         if answer.is_error:
-            raise PlumbusError(str(told.get('error') or f'The server answered {answer.status_code}.'))
+            raise PlumbusError(
+                told['error'] if isinstance(told, dict) else f'The server answered {answer.status_code}.'
+            )
         return told
 
 
 @contextmanager
-def running_server(settings: Settings) -> Iterator[Server]:
-    """Given the settings of a server of this machine, talk to it: with the token of the settings, or one that lasts as long as this.
+def running_server(settings: Settings, scope: Scope = Scope.RUN) -> Iterator[Server]:
+    """Given the settings of a server of this machine and what is to be done, talk to it: with the token of the settings, or
+    one that lasts as long as this.
 
     Raise PlumbusError if the data folder is not there or not ours.
     """
-    with _token(settings) as token:
+    with _token(settings, scope) as token:
         http = httpx.Client(
             base_url=_address(settings),
             headers={'Authorization': f'Bearer {token}'},
@@ -69,7 +76,7 @@ def _address(settings: Settings) -> str:
 
 
 @contextmanager
-def _token(settings: Settings) -> Iterator[str]:
+def _token(settings: Settings, scope: Scope) -> Iterator[str]:
     if settings.api_token:
         yield settings.api_token.get_secret_value()
         return
@@ -84,7 +91,7 @@ def _token(settings: Settings) -> Iterator[str]:
         made = tokens.create(
             {
                 'name': f'command {os.getpid()} of {utc_now():%Y-%m-%d %H:%M:%S}',
-                'scope': 'run',
+                'scope': scope,
                 'expires_days': LIFETIME.days,
             }
         )

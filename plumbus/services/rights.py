@@ -103,6 +103,15 @@ def _really(arguments: Arguments, _record: Any) -> bool:
     return not (isinstance(fields, Mapping) and fields.get('dry_run') is True)
 
 
+def _sealed(arguments: Arguments) -> str:
+    fields = arguments.get('fields')
+    return (
+        'with sealed secrets'
+        if isinstance(fields, Mapping) and fields.get('passphrase')
+        else 'without secrets'
+    )
+
+
 def _readings(service: str, names: str) -> dict[str, Right]:
     return {f'{service}.{name}': Right(scope=READ) for name in names.split()}
 
@@ -110,6 +119,8 @@ def _readings(service: str, names: str) -> dict[str, Right]:
 # Contents of files (downloads, previews, differences of texts) leave the server by an admin's hand alone; names do not.
 RIGHTS: Mapping[str, Right] = {
     **_readings('clients', 'all get'),
+    'configuration.export': Right(action='configuration.export', details=_sealed),
+    'configuration.take_in': Right(action='configuration.import', told=_really),
     'clients.create': Right(action='client.create', details=_fields),
     'clients.update': Right(action='client.change', details=_fields),
     'clients.delete': Right(action='client.delete', details=_flags),
