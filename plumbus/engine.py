@@ -121,15 +121,15 @@ class Engine:
         )
         self._housekeeping = self._made_housekeeping(store, removal, clock)
         self.reconciler = self._made_reconciler()
-        self._tell(store, clock)
+        self._tell(store, keys, clock)
+
+    def _tell(self, store: Store, keys: Keys, clock: Clock) -> None:
+        parts = (store, self.events, self.jobs, self.settings, clock)
+        self.notifications, self._notifier = made_notifications(*parts)
         self.configuration = Configuration(
             clients=self.clients, jobs=self.jobs, notifications=self.notifications, records=store.clients, vault=store.vault,
             keys=keys, now=clock,
         )  # fmt: skip
-
-    def _tell(self, store: Store, clock: Clock) -> None:
-        parts = (store, self.events, self.jobs, self.settings, clock)
-        self.notifications, self._notifier = made_notifications(*parts)
         self.metrics = Metrics(
             jobs=store.jobs, clients=store.clients, backups=store.backups, queued=self._queue.queued, running=self._queue.running,
             disk_space=partial(room, self.backups.snapshots.root), lag_s=lambda: self._scheduler.lag_s,
