@@ -25,6 +25,7 @@ from plumbus.transfer.items import Item, TransferProgress
 from plumbus.transfer.lookup import Found
 from plumbus.transfer.names import path_text
 from plumbus.transfer.outcome import Explanation
+from plumbus.transfer.processes import moved_mebibytes
 
 MAX_CHANGES = 5_000
 Take = Callable[[Item], None]
@@ -163,6 +164,7 @@ class Push:
             on_output=reader,
             on_error=show_errors(self.reporter),
             idle_timeout_s=IDLE_TIMEOUT_S,
+            activity=moved_mebibytes,
         )
         told = judged(outcome, 'restore', self.cancellation)
         reader.check()
