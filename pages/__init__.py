@@ -5,7 +5,6 @@ from pages import (
     audit,
     backup,
     backups,
-    browse,
     client,
     client_edit,
     client_new,
@@ -27,6 +26,7 @@ from pages import (
     users,
     visitors,
 )  # fmt: skip
+from pages.browse import visit as browse
 from plumbus.engine import Engine
 
 

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from pages import theme
 from pages.calls import ask, told
+from pages.finder import FinderButton
 from pages.live import Batch, Feed
 from pages.memory import memory
 from pages.running import RunningPill
@@ -94,7 +95,7 @@ async def frame(
     ui.on_exception(_stumbled)
     feed = Feed(engine.events, ui.context.client)
     drawer = _drawer(engine, feed, here)
-    _header(engine, feed, drawer, ThemeSwitch(engine, user, chosen, switch), user)
+    _header(engine, drawer, RunningPill(engine, feed, title), ThemeSwitch(engine, user, chosen, switch), user)
     keep_fresh()
     with box('page') as main:
         ui.skip_link('Skip to the content', target=main)
@@ -127,12 +128,16 @@ class ThemeSwitch:
             await ask(self._engine.accounts.set_theme, self._user, name)
 
 
-def _header(engine: Engine, feed: Feed, drawer: ui.left_drawer, themes: ThemeSwitch, user: str) -> None:
+def _header(
+    engine: Engine, drawer: ui.left_drawer, running: RunningPill, themes: ThemeSwitch, user: str
+) -> None:
     with ui.header().props('height-hint=60'):
         icon_button('o_menu', 'Menu', on_click=drawer.toggle).classes('phone-only')
         _brand()
-        ui.space()
-        RunningPill(engine, feed).draw()
+        ui.space().classes('phone-only')
+        FinderButton(engine).draw()
+        ui.space().classes('desk-only')
+        running.draw()
         themes.draw()
         _user_menu(user)
 

@@ -1,5 +1,7 @@
 """The pill in the header: how many backups run now; a click shows them live."""
 
+from collections.abc import Sequence
+
 from nicegui import ui
 
 from pages.calls import ask, told
@@ -13,17 +15,20 @@ MOST = 5
 
 
 class RunningPill:
-    """Counts what runs; its panel moves with the engine's events."""
+    """Counts what runs; its panel, and the title of the page, move with the engine's events."""
 
-    def __init__(self, engine: Engine, feed: Feed) -> None:
-        self._engine, self._feed = engine, feed
+    def __init__(self, engine: Engine, feed: Feed, title: str) -> None:
+        self._engine, self._feed, self._title = engine, feed, title
+        self._percents: dict[int, float | None] = {}
+        self._titled = page_title(title, [])
         self._rows: dict[int, RunningRow] = {}
 
     def draw(self) -> None:
         """Draw the pill with its panel, then fill both."""
         with ui.button(color=None).classes('pill').mark('running') as self._pill:
             self._dot = box('dot')
-            self._words = Text('idle')
+            self._words = Text('idle', 'desk-only')
+            self._number = Text('0', 'phone-only')
             with ui.menu(), box('menu-panel') as self._panel:
                 pass
         ui.timer(0, self._reload, once=True)
@@ -33,8 +38,11 @@ class RunningPill:
         if batch.touches('backup'):
             await self._reload()
         for (kind, number), progress in batch.progress.items():
+            if kind == 'backup' and number in self._percents:
+                self._percents[number] = progress.percent
             if kind == 'backup' and number in self._rows:
                 self._rows[number].show(progress)
+        self._show_title()
 
     async def _reload(self) -> None:
         with told():
@@ -44,7 +52,11 @@ class RunningPill:
         running = sum(backup.status == Status.RUNNING for backup in backups)
         waiting = len(backups) - running
         self._words.text = ', '.join(_counted(running, waiting)) or 'idle'
+        self._number.text = str(len(backups))
         self._pill.props['aria-label'] = f'What runs now: {self._words.text}'
+        going = [backup for backup in backups if backup.status == Status.RUNNING]
+        self._percents = {one.id: one.progress.percent if one.progress else None for one in going}
+        self._show_title()
         self._dot.classes(toggle=None, add='on' if running else None, remove=None if running else 'on')
         self._panel.clear()
         with self._panel:
@@ -53,6 +65,19 @@ class RunningPill:
                 Text('Nothing runs. The dinglebop is resting.', 'sub')
             elif len(backups) > MOST:
                 link(f'and {len(backups) - MOST} more', '/backups?status=running')
+
+    def _show_title(self) -> None:
+        title = page_title(self._title, list(self._percents.values()))
+        if title != self._titled:
+            self._titled = title
+            ui.page_title(title)
+
+
+def page_title(title: str, percents: Sequence[float | None]) -> str:
+    """Given a page's title and how far each running backup is, return '▶ 42 % · Jobs · PLUMBUS'; several tell their mean."""
+    known = [percent for percent in percents if percent is not None]
+    far = f'{sum(known) / len(known):.0f} %' if known else '…'
+    return f'▶ {far} · {title} · PLUMBUS' if percents else f'{title} · PLUMBUS'
 
 
 def under_way(engine: Engine) -> list[Backup]:

@@ -9,7 +9,11 @@ from nicegui import app, ui
 
 Theme = Literal['auto', 'light', 'dark']
 STATIC = Path(__file__).parent / 'static'
-SHEETS = ('base.css', 'frame.css', 'forms.css', 'lists.css', 'views.css', 'browse.css')
+SHEETS = ('base.css', 'frame.css', 'forms.css', 'lists.css', 'views.css', 'browse.css', 'finder.css')
+ICONS = (
+    '<link rel="icon" type="image/svg+xml" href="/static/favicon.svg">'
+    '<link rel="apple-touch-icon" href="/static/touch-icon.png">'
+)
 
 # Fills and lines are the brand's; the *-text tokens are darker (or lighter) twins that reach 4.5:1 on every ground.
 LIGHT = {
@@ -48,7 +52,8 @@ def install() -> None:
     """Serve the style sheets and pictures and put them on every page."""
     app.add_static_files('/static', STATIC, max_cache_age=86_400)
     links = ''.join(f'<link rel="stylesheet" href="/static/{name}?{_version(name)}">' for name in SHEETS)
-    ui.add_head_html(f'<style>{css()}</style>{links}', shared=True)
+    script = f'<script defer src="/static/shortcuts.js?{_version("shortcuts.js")}"></script>'
+    ui.add_head_html(f'<style>{css()}</style>{links}{script}', shared=True)
     ui.button.default_props('unelevated no-caps')
     for field in (ui.input, ui.number, ui.select, ui.textarea):
         field.default_props('outlined dense hide-bottom-space')
@@ -61,9 +66,7 @@ def css() -> str:
 
 def apply(theme: Theme) -> ui.dark_mode:
     """Given a theme, show the page in it from its first frame on. Return the switch."""
-    ui.add_head_html(
-        f'<style>{_first_frame(theme)}</style><link rel="icon" type="image/svg+xml" href="/static/favicon.svg">'
-    )
+    ui.add_head_html(f'<style>{_first_frame(theme)}</style>{ICONS}')
     return ui.dark_mode(dark(theme))
 
 

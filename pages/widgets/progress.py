@@ -1,5 +1,8 @@
 """How far a backup is: a row with a bar for lists, and the large panel of a backup's own page."""
 
+import time
+from collections.abc import Callable
+
 from nicegui import ui
 
 from pages.widgets.text import Text, box, link
@@ -7,6 +10,7 @@ from pages.wording import count, duration, phase, rate, size, waits
 from plumbus.model import Backup, Progress, Status
 
 POINTS = 120
+POINT_S = 1.0
 SPARK_COLOUR = '#5C7CFA'  # reads well on the light and on the dark card
 
 
@@ -38,8 +42,11 @@ class RunningRow:
 class ProgressPanel:
     """The large one: percent, bar, amount, files, rate with a curve, time left, current file."""
 
-    def __init__(self, progress: Progress, name: str = 'This backup') -> None:
+    def __init__(
+        self, progress: Progress, name: str = 'This backup', timer: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rates: list[float] = []
+        self._timer, self._drawn = timer, -POINT_S
         with box('row-line live-top'):
             self._percent = Text('', 'percent')
             with box('grow stack near'):
@@ -65,6 +72,10 @@ class ProgressPanel:
         self._draw_rate(progress.rate_bps)
 
     def _draw_rate(self, rate_bps: float) -> None:
+        now = self._timer()
+        if now - self._drawn < POINT_S:  # each drawing sends the whole curve
+            return
+        self._drawn = now
         self._rates = [*self._rates, rate_bps][-POINTS:]
         self._spark.visible = len(self._rates) > 2
         self._spark.options['series'][0]['data'] = self._rates

@@ -32,6 +32,7 @@ from plumbus.model import (
 )  # fmt: skip
 from plumbus.scheduling import timing
 from plumbus.services.retaining import Pruning
+from plumbus.services.search import FoundFile, SearchResult
 from tests.support import page_data
 from tests.support.page_notifications import Notifications
 
@@ -74,6 +75,7 @@ class PageEngine:
         self.secrets = SimpleNamespace(lost=list)
         self.verifications, self.retention = Verifications(self), Retaining(self)
         self.notifications = Notifications(self.events, empty=empty)
+        self.search = Search(self)
         if not empty:
             self.backup_list += [
                 page_data.running(self.job_list[2], 501, now, 64),
@@ -220,6 +222,31 @@ class Clients:
                        permissions='755', mode='drwxr-xr-x', readable=True)
             for n in names
         ]  # fmt: skip
+
+
+class Search:
+    def __init__(self, engine: PageEngine) -> None:
+        self._engine = engine
+
+    def find(self, text: str, limit: int = 100, **_: Any) -> SearchResult:
+        job = self._engine.job_list[0]
+        names = [
+            '.homeassistant',
+            'notes.txt',
+            'notes.txt.bak',
+            page_data.HOSTILE,
+            *(f'IMG_{n}.heic' for n in range(40)),
+        ]
+        hits = [
+            FoundFile(
+                name=name, path=f'/home/pi/{name}', is_dir=name.startswith('.'), is_link=False, size=3100, modified=page_data.now(),
+                job_id=job.id, job_name=job.name, client_id=job.client_id, client_name=job.client_name, first_backup_id=1,
+                last_backup_id=480, first_seen=page_data.now(), last_seen=page_data.now(), gone=name.endswith('bak'),
+            )
+            for name in names
+            if text.casefold() in name.casefold()
+        ]  # fmt: skip
+        return SearchResult(results=hits[:limit], total=len(hits), more=False, complete=True)
 
 
 class Jobs:
