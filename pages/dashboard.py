@@ -16,6 +16,7 @@ from pages.widgets.empty import empty, skeleton
 from pages.widgets.heatmap import HeatMap
 from pages.widgets.progress import RunningRow
 from pages.widgets.status import StatusChip
+from pages.widgets.store import draw_store
 from pages.widgets.text import Text, box, card, link, titled
 from pages.widgets.when import When
 from pages.wording import Look, count, day, exact, plural, size
@@ -115,11 +116,11 @@ class Dashboard:
             with box('two'):
                 with box('stack later'):
                     self._days(known)
+                    draw_store(known.stats)
                     self._next(known.overview.due)
                 with box('stack'):
                     self._running(known.under_way)
                     self._attention(known.overview.concerns)
-                    _disk(known.stats)
 
     def _days(self, known: Knowledge) -> None:
         today = datetime.now(self._view.zone).date()
@@ -224,19 +225,3 @@ def _tile(label: str, figure: str, note: str) -> None:
         Text(label, 'sub small', 'div')
         Text(figure, 'num', 'div')
         Text(note, 'sub small', 'div')
-
-
-def _disk(stats: dict[str, Any]) -> None:
-    total, free, own = stats['disk_total_bytes'], stats['disk_free_bytes'], stats['disk_bytes']
-    if not total:
-        return
-    other = max(0, total - free - own)
-    with card('Disk', f'{100 * free / total:.0f} % free'), box('disk'):
-        with box('meter'):
-            box('used').style(f'width:{100 * own / total:.2f}%')
-            box('other').style(f'width:{100 * other / total:.2f}%')
-        with box('row-line wrap small sub'):
-            Text(f'{size(own)} snapshots', 'grow')
-            if other:
-                Text(f'{size(other)} other files', 'grow')
-            Text(f'{size(free)} free of {size(total)}')

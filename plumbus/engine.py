@@ -115,6 +115,7 @@ class Engine:
         self.system = System(
             data_dir=data_dir, database=store.database, clients=store.clients, backups=store.backups, jobs=self.jobs,
             queue=self._queue, keys=keys, tool=tool, disk=disk, scheduler_alive=lambda: self._scheduler.alive, now=clock,
+            reserve_percent=settings.disk_reserve_percent,
         )  # fmt: skip
         self.retention = Retaining(
             jobs=self.jobs, backups=store.backups, snapshots=snapshots, removal=removal, now=clock

@@ -205,6 +205,8 @@ class StatsView(BaseModel, extra='allow'):
     disk_bytes: int
     disk_free_bytes: int
     disk_total_bytes: int
+    disk_trend: list[dict[str, Any]]
+    disk_forecast: str
     running: int
     queued: int
     overdue_jobs: int

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from plumbus.backup.growth import Growth
+
 SUCCESS_WINDOW = timedelta(days=30)
 GOOD = frozenset({'completed', 'warning'})
 FAILED = frozenset({'failed', 'interrupted'})
@@ -26,12 +28,14 @@ class Figures:
         self.size_bytes = 0
         self.disk_bytes = 0
         self.protected_bytes = 0
+        self.growth = Growth()
         self._kept: dict[int, dict[int, int]] = {}
         self._newest: dict[int, int] = {}
         self._ends: dict[bool, list[float]] = {True: [], False: []}
 
     def added(self, item_id: int, document: Raw) -> None:
         """Given a record that is there from now on, count it in."""
+        self.growth.count(document, 1)
         if ended := _end_of(document):
             insort(self._ends[document['status'] in GOOD], ended)
         if document.get('status') in GOOD and document.get('backup_path'):
@@ -45,6 +49,7 @@ class Figures:
 
     def removed(self, item_id: int, document: Raw) -> None:
         """Given a record as it was up to now, count it out."""
+        self.growth.count(document, -1)
         if ended := _end_of(document):
             times = self._ends[document['status'] in GOOD]
             del times[bisect_left(times, ended)]

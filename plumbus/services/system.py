@@ -10,9 +10,11 @@ from typing import Any
 from plumbus import __version__
 from plumbus.backup import stats
 from plumbus.backup.capabilities import FileSystem, Rsync
+from plumbus.backup.growth import Growth
 from plumbus.backup.shortcomings import shortcomings_of_disk, shortcomings_of_rsync
 from plumbus.errors import StoreError
 from plumbus.model import Backup, Client
+from plumbus.notify.report import forecast
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.services.jobs import Jobs
 from plumbus.store.database import Database
@@ -48,6 +50,7 @@ class System:
     scheduler_alive: Callable[[], bool]
     now: Callable[[], datetime]
     version: str = __version__
+    reserve_percent: float = 0.0
     figures: stats.Figures = field(default_factory=stats.Figures)
 
     def __post_init__(self) -> None:
@@ -94,7 +97,13 @@ class System:
                 'total_size_gb': round(figures.size_bytes / 10**9, 2),
                 'protected_bytes': figures.protected_bytes,
                 'disk_bytes': figures.disk_bytes,
+                'disk_trend': figures.growth.trend(self.now()),
+                'disk_forecast': self._forecast(figures.growth),
             }
+
+    def _forecast(self, growth: Growth) -> str:
+        free, total = stats.room(self.data_dir / 'backups')
+        return forecast(growth.steps(), free - total * self.reserve_percent / 100, self.now())
 
     def health(self) -> None:
         """Raise StoreError if the store cannot be written, or the scheduler or all workers are dead; return if all is well."""

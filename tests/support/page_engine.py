@@ -470,6 +470,7 @@ class System:
             'total_backups': len(backups), 'successful_backups': len(good), 'failed_backups': len(ended) - len(good),
             'success_rate': round(100 * len(good) / len(ended), 1) if ended else 0, 'protected_bytes': 1_840_000_000_000 if backups else 0,
             'disk_bytes': 2_310_000_000_000 if backups else 0, 'disk_free_bytes': 1_690_000_000_000, 'disk_total_bytes': 4_000_000_000_000,
+            'disk_trend': page_data.trend() if backups else [], 'disk_forecast': page_data.FORECAST,
             'running': sum(b.status == Status.RUNNING for b in backups), 'queued': 0, 'overdue_jobs': 0, 'version': self.version,
         }  # fmt: skip
 

@@ -1,0 +1,64 @@
+"""How much the snapshots take: over time, of the disk as a whole, and when it will be full at this pace."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nicegui import ui
+
+from pages.widgets.text import Text, box, card
+from pages.wording import size
+
+COLOUR = '#5C7CFA'  # reads well on the light and on the dark card
+LEAST_DAYS = 3
+
+
+def draw_store(stats: Mapping[str, Any]) -> None:
+    """Given the engine's figures, draw the card; nothing where the disk cannot be asked."""
+    total, free, own = stats['disk_total_bytes'], stats['disk_free_bytes'], stats['disk_bytes']
+    if not total:
+        return
+    with card('Store', f'{100 * free / total:.0f} % free'), box('disk'):
+        _draw_trend(stats['disk_trend'])
+        _draw_meter(own, max(0, total - free - own), total)
+        with box('row-line wrap small sub'):
+            Text(f'{size(own)} snapshots', 'grow')
+            if total - free - own > 0:
+                Text(f'{size(total - free - own)} other files', 'grow')
+            Text(f'{size(free)} free of {size(total)}')
+        Text(stats['disk_forecast'], 'small', 'p')
+
+
+def _draw_meter(own: int, other: int, total: int) -> None:
+    with box('meter'):
+        box('used').style(f'width:{100 * own / total:.2f}%')
+        box('other').style(f'width:{100 * other / total:.2f}%')
+
+
+def _draw_trend(trend: Sequence[Mapping[str, Any]]) -> None:
+    if len(trend) < LEAST_DAYS:
+        return
+    first, last = trend[0], trend[-1]
+    chart = ui.echart(_options(trend)).classes('trend')
+    words = f'Snapshots took {size(first["bytes"])} on {first["day"]} and take {size(last["bytes"])} now'
+    chart.props['role'], chart.props['aria-label'] = 'img', words
+    with box('row-line small sub'):
+        Text(f'{first["day"]}: {size(first["bytes"])}', 'grow')
+        Text(f'now: {size(last["bytes"])}')
+
+
+def _options(trend: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    series = {
+        'type': 'line',
+        'data': [day['bytes'] for day in trend],
+        'showSymbol': False,
+        'lineStyle': {'color': COLOUR, 'width': 2},
+        'areaStyle': {'color': COLOUR, 'opacity': 0.14},
+    }
+    axis = {'show': False, 'boundaryGap': False}
+    return {
+        'animation': False,
+        'grid': {'left': 0, 'right': 0, 'top': 4, 'bottom': 0},
+        'xAxis': {'type': 'category', 'data': [day['day'] for day in trend], **axis},
+        'yAxis': {'type': 'value', 'min': 0, **axis},
+        'series': [series],
+    }

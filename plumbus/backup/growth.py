@@ -1,0 +1,66 @@
+"""How much the snapshots take, day by day: kept up to date with each change of a record, as the other figures are."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+GOOD = frozenset({'completed', 'warning'})
+DAY_S = 86_400
+SHOWN_DAYS = 90
+Raw = Mapping[str, Any]
+
+
+class Growth:
+    """What came and went on each day (UTC). Whoever reads it holds the lock of the database."""
+
+    def __init__(self) -> None:
+        self._days: dict[int, int] = {}
+
+    def count(self, document: Raw, sign: int) -> None:
+        """Given a record of a backup, count it in (1) or out (-1)."""
+        came = _day(document.get('end_time'))
+        if document.get('status') not in GOOD or came is None:
+            return
+        size, freed = document.get('disk_bytes'), document.get('freed_bytes')
+        stored = size if isinstance(size, int) else 0
+        self._add(came, sign * stored)
+        gone = None if document.get('backup_path') else _day(document.get('removed_at'))
+        if gone is not None:
+            self._add(gone, -sign * (freed if isinstance(freed, int) else stored))
+
+    def steps(self) -> list[tuple[datetime, int]]:
+        """Return bytes by the day they came, or went (negative), oldest first."""
+        return [
+            (datetime.fromtimestamp(day * DAY_S, UTC), change) for day, change in sorted(self._days.items())
+        ]
+
+    def trend(self, now: datetime) -> list[dict[str, Any]]:
+        """Return what the snapshots took at the end of each of the last 90 days, from the first that had any."""
+        if not self._days:
+            return []
+        first = int((now - timedelta(days=SHOWN_DAYS - 1)).timestamp()) // DAY_S
+        total = sum(change for day, change in self._days.items() if day < first)
+        told = []
+        for day in range(max(first, min(self._days)), int(now.timestamp()) // DAY_S + 1):
+            total += self._days.get(day, 0)
+            told.append(
+                {'day': f'{datetime.fromtimestamp(day * DAY_S, UTC):%Y-%m-%d}', 'bytes': max(0, total)}
+            )
+        return told
+
+    def _add(self, day: int, change: int) -> None:
+        kept = self._days.get(day, 0) + change
+        if kept:
+            self._days[day] = kept
+        else:
+            self._days.pop(day, None)
+
+
+def _day(text: object) -> int | None:
+    """The day of a time; None also for what somebody spoilt by hand."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return int(datetime.fromisoformat(text).timestamp()) // DAY_S
+    except (ValueError, OverflowError):
+        return None
