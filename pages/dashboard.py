@@ -10,7 +10,7 @@ from pages.calls import ask, told
 from pages.frame import View, frame
 from pages.live import Batch
 from pages.memory import memory
-from pages.overview import DAYS, Concern, Overview, days, overview, squares
+from pages.overview import DAYS, Concern, Overview, days, mark_late, overview, squares
 from pages.running import under_way
 from pages.widgets.empty import empty, skeleton
 from pages.widgets.heatmap import HeatMap
@@ -117,17 +117,17 @@ class Dashboard:
                 with box('stack later'):
                     self._days(known)
                     draw_store(known.stats)
-                    self._next(known.overview.due)
                 with box('stack'):
                     self._running(known.under_way)
                     self._attention(known.overview.concerns)
+                    self._next(known.overview.due)
 
     def _days(self, known: Knowledge) -> None:
         today = datetime.now(self._view.zone).date()
         with card('Last 30 days', 'each square: the day’s worst backup'):
-            HeatMap().show(
-                known.overview.clients, days(today), squares(known.history, today, self._view.zone)
-            )
+            happened = squares(known.history, today, self._view.zone)
+            mark_late(happened, known.jobs, today)
+            HeatMap().show(known.overview.clients, days(today), happened)
 
     def _running(self, backups: list[Backup]) -> None:
         with card('Running now', str(len(backups)) if backups else ''), box('divided'):

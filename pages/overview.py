@@ -30,11 +30,12 @@ class Concern:
 
 @dataclass(kw_only=True, slots=True)
 class Square:
-    """One client on one day: its worst backup."""
+    """One client on one day: its worst backup, or the job that is overdue."""
 
     tone: str
     label: str
     backup_id: int | None = None
+    job_id: int | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -186,6 +187,14 @@ def squares(history: Iterable[Backup], today: date, zone: tzinfo) -> dict[int, d
         if timedelta(0) <= today - day < timedelta(days=DAYS):
             rows.setdefault(client_id, {})[day] = _square(list(group))
     return rows
+
+
+def mark_late(happened: dict[int, dict[date, Square]], jobs: Iterable[JobView], today: date) -> None:
+    """Given the squares and the jobs, mark today as late for each client with an overdue job, unless a worse thing stands there."""
+    for job in jobs:
+        row = happened.setdefault(job.client_id, {}) if job.overdue else {}
+        if job.overdue and row.get(today, Square(tone='ok', label='')).tone in {'ok', 'wa', 'late'}:
+            row[today] = Square(tone='late', label=f'{job.name} is overdue', job_id=job.id)
 
 
 def days(today: date) -> list[date]:

@@ -11,7 +11,7 @@ from pages.widgets.text import Text, box
 from plumbus.model import Client
 
 LATELY = 15  # a phone shows only so many days
-LEGEND = {'ok': 'good', 'wa': 'with warnings', 'fa': 'failed', '': 'none'}
+LEGEND = {'ok': 'good', 'wa': 'with warnings', 'fa': 'failed', 'late': 'late', '': 'none'}
 
 
 class HeatMap:
@@ -50,13 +50,17 @@ def _row(client: Client, days: Sequence[date], happened: Mapping[date, Square]) 
 
 def _cell(name: str, day: date, square: Square | None, *, early: bool) -> dict[str, Any]:
     words = square.label if square else 'no backup'
-    href = f'/backups/{square.backup_id}' if square else ''
+    href = _target(square) if square else ''
     return {
         'tone': square.tone if square else '',
         'href': href,
         'label': f'{name}, {day:%a} {day.day} {day:%b}: {words}',
         'early': early,
     }
+
+
+def _target(square: Square) -> str:
+    return f'/jobs/{square.job_id}' if square.job_id else f'/backups/{square.backup_id}'
 
 
 BODY = """

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pages.overview import days, overview, squares
+from pages.overview import days, mark_late, overview, squares
 from plumbus.model import Backup, Client, JobView, Status
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -125,3 +125,14 @@ def test_a_shrunk_source_is_a_concern_until_somebody_calls_it_right() -> None:
     made = overview([client()], [job()], [backup('warning', suspicious=True, **told)])
     assert made.concerns[0].cause == 'The source shrank from 900 files to 3.'
     assert overview([client()], [job()], [backup('warning', suspicious=False, **told)]).concerns == []
+
+
+def test_an_overdue_job_makes_today_late_unless_something_worse_happened() -> None:
+    late = [job(1, 1, overdue=True), job(2, 2, overdue=True), job(3, 3)]
+    found = squares([backup('completed', client_id=1), backup('failed', client_id=2)], NOW.date(), BERLIN)
+    mark_late(found, late, NOW.date())
+    assert [(found[n][NOW.date()].tone, found[n][NOW.date()].job_id) for n in (1, 2)] == [
+        ('late', 1),
+        ('fa', None),
+    ]
+    assert 3 not in found
