@@ -1,3 +1,6 @@
+/* The language for screen readers: NiceGUI leaves it out. */
+document.documentElement.lang = 'en';
+
 /* Ctrl+K or / opens the search of the header. Here, since ui.keyboard would send every key that is pressed to the server. */
 document.addEventListener('keydown', (event) => {
   const typing = event.target.closest('input, textarea, select, [contenteditable="true"]');

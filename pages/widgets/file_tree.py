@@ -31,6 +31,7 @@ class FileTree:
         )
         self._tree.props['aria-label'] = 'Files and folders'
         self._tree.props['no-nodes-label'] = 'Loading …'
+        self._tree.props['aria-busy'] = 'true'  # a tree without anything in it is none
         self._tree.add_slot('default-header', HEADER)
         self._tree.on('toggle', self._toggled)
 
@@ -56,6 +57,7 @@ class FileTree:
             node['tick'] = self._selection.mark(path)
             node['note'] = 'left out' if self._selection.excluded(path) else node['remark']
         self._tree.props['nodes'] = self._root  # props keep a copy
+        self._tree.props['aria-busy'] = 'false' if self._root else 'true'
 
     async def _expanded(self, event: ValueChangeEventArguments[list[str]]) -> None:
         new = set(event.value) - set(event.previous_value or [])
