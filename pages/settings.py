@@ -63,11 +63,13 @@ def _draw_people(view: View) -> None:
 def _draw_secrets(view: View) -> None:
     """Tell what the secret key does not open any more; nothing if all is well."""
     area = box('stack')
+    area.visible = False
 
     async def load() -> None:
         lost = await ask(view.engine.secrets.lost)
         if not lost:
             return
+        area.visible = True
         with area, card('Lost secrets', classes='stack near'):
             Text('The secret key is another than when these were stored. Put back keys/secret.key or PLUMBUS_SECRET_KEY as it was, '
                  'or enter them again:', 'trouble', 'p')  # fmt: skip

@@ -89,9 +89,14 @@ def visitors() -> Visitors:
 
 
 def present_page() -> Client:
-    """Return the page that this task works for. A task that it started knows it too, though it can draw nothing."""
-    if ui.context.slot_stack:
-        _PAGE.set(ui.context.client)
+    """Return the page that this task works for. A task that it started knows it too, though it can draw nothing.
+
+    What the task began at, a button say, may be gone by now: then the page it stood on counts.
+    """
+    for slot in reversed(ui.context.slot_stack):
+        with suppress(RuntimeError):
+            _PAGE.set(slot.parent.client)
+            break
     return _PAGE.get()
 
 
