@@ -102,7 +102,7 @@ class Served:
 
     def _address(self) -> str | None:
         assert self.process.poll() is None, self.text
-        found = re.search(r'serves (https?://\S+)', self.text)
+        found = re.search(r'serves (https?://[^\s"]+)', self.text)
         return found.group(1) if found else None
 
     def _healthy(self) -> bool:
