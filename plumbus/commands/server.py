@@ -18,7 +18,7 @@ from plumbus.services.tokens import Tokens
 from plumbus.store.database import Database
 from plumbus.store.documents import utc_now
 
-HERE = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104 -- looked up, not listened on
+HERE = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104  # nosec B104 - looked up, not listened on
 LIMIT_S = 90
 LIFETIME = timedelta(days=1)
 
@@ -63,7 +63,7 @@ def running_server(settings: Settings, scope: Scope = Scope.RUN) -> Iterator[Ser
             headers={'Authorization': f'Bearer {token}'},
             timeout=LIMIT_S,
             trust_env=False,
-            verify=False,  # noqa: S501 -- its certificate bears another name than this machine's own address
+            verify=False,  # noqa: S501  # nosec B501 - the certificate bears another name than this machine's own address
         )
         with http:
             yield Server(http)
