@@ -42,6 +42,7 @@ ROUTES = [
     ('GET', '/api/users'), ('POST', '/api/users'), ('GET', '/api/users/1'), ('PUT', '/api/users/1'), ('DELETE', '/api/users/1'),
     ('POST', '/api/users/1/reset-second-factor'),
     ('GET', '/api/audit'),
+    ('POST', '/api/configuration/export'), ('POST', '/api/configuration/import'),
 ]  # fmt: skip
 OPEN_ROUTES = [('GET', '/api/version'), ('GET', '/api/health')]
 METHODS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE')
