@@ -106,8 +106,8 @@ def reason(lines: list[str]) -> str:
 
 
 def _instance(url: str) -> Any:
-    _quiet_log()
     apprise = import_module('apprise')
+    _quiet_log()  # after the import, which sets up a logger of its own
     # No pictures from elsewhere in messages; a service that forwards us to another address is not followed.
     asset = apprise.AppriseAsset(
         app_id='PLUMBUS', app_desc='PLUMBUS', app_url='', image_url_mask='', image_url_logo='', async_mode=False,

@@ -152,7 +152,7 @@ def read(text: str, passphrase: str | None) -> Document:
     """
     try:
         told = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         where = getattr(error, 'problem_mark', None)
         raise _wrong(f'is no YAML{f" (line {where.line + 1})" if where else ""}') from None
     head = told.get('plumbus') if isinstance(told, dict) else None

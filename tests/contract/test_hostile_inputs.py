@@ -213,7 +213,12 @@ async def test_every_text_of_every_body(house: House, method: str, path: str) ->
             house.sound(got, what)
             if got.status == 422 and (name in RIGHT or name.endswith('Changes')):
                 assert {field[0], RELATED.get(field[0])} & got.json['fields'].keys(), (what, got.body)
-            if got.status in {200, 201} and field[0] in got.json and field[0] not in SECRETS:
+            if (
+                got.status in {200, 201}
+                and got.body.startswith(b'{')
+                and field[0] in got.json
+                and field[0] not in SECRETS
+            ):
                 assert kept_literally(got.json[field[0]], sent), (what, got.json[field[0]])
 
 
