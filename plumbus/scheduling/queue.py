@@ -199,7 +199,7 @@ class RunQueue:
         return None, wait_s
 
     def _hold(self, ticket: Ticket) -> Hold | None:
-        if ticket.not_before and timedelta(0) < ticket.not_before - self._rules.now() < LONGEST_HOLD:
+        if ticket.not_before and timedelta(0) < ticket.not_before - self._rules.now() <= LONGEST_HOLD:
             return Hold(ticket.reason, ticket.not_before)
         return self._rules.held(ticket)
 

@@ -12,6 +12,7 @@ from unittest import mock
 
 from plumbus.backup import restore, runner
 from plumbus.backup.targets import Targets
+from plumbus.cancellation import Cancellation
 from plumbus.transfer.rsync import environment
 
 # As ssh does it: the words are joined and a shell over there reads them. Nobody but head may keep the way back open.
@@ -35,6 +36,7 @@ class Near:
     cuts: list[int] = field(default_factory=list)
     hooks: list[Callable[[], object]] = field(default_factory=list)
     alias: str = 'near'
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
     def __post_init__(self) -> None:
         self.script.write_text(SHELL)
@@ -43,6 +45,13 @@ class Near:
     def script(self) -> Path:
         """What stands in for ssh."""
         return self.folder / 'near.sh'
+
+    @property
+    def empty(self) -> Path:
+        """An empty folder, as a session has one."""
+        folder = self.folder / 'empty'
+        folder.mkdir(exist_ok=True)
+        return folder
 
     @property
     def env(self) -> dict[str, str]:
@@ -72,7 +81,8 @@ def near_clients(folder: Path) -> Iterator[Near]:
     near = Near(folder)
 
     @contextmanager
-    def session(*_: Any) -> Iterator[Near]:
+    def session(_target: Any, _keys: Any, cancellation: Cancellation) -> Iterator[Near]:
+        near.cancellation = cancellation
         yield near
 
     with (
