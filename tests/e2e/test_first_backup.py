@@ -79,13 +79,13 @@ def watch_backup(page: Page) -> None:
     page.wait_for_url('**/backups/*')
     expect(page.get_by_role('main').get_by_text('running', exact=True)).to_be_visible()
     expect(page.get_by_role('progressbar', name='This backup')).to_be_visible()
-    expect(page.get_by_text('1 running')).to_be_visible()
+    expect(page.get_by_role('button', name='What runs now: 1 running')).to_be_visible()
     expect(page.get_by_role('log')).to_contain_text('scan', ignore_case=True, timeout=LIVE_S)
     assert fits(page)
     page.reload()
     expect(page.get_by_role('log')).to_contain_text('scan', ignore_case=True)
     expect(page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible(timeout=LIVE_S)
-    expect(page.get_by_text('idle')).to_be_visible()
+    expect(page.get_by_role('button', name='What runs now: idle')).to_be_visible()
 
 
 def look_inside(page: Page, sample: Path) -> None:
