@@ -7,8 +7,12 @@ from typing import Any
 
 from plumbus.model import Backup
 from plumbus.store.documents import Documents
+from plumbus.store.rows import decoded
 
 Raw = Mapping[str, Any]
+TOLD = (
+    'id', 'status', 'cause', 'client_id', 'start_time', 'end_time', 'duration_s', 'size_bytes', 'transferred_bytes', 'file_count',
+)  # fmt: skip
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,16 +38,20 @@ class Standing:
 
 def standings(backups: Documents[Backup]) -> dict[int, Standing]:
     """Return the standing of every job that has a backup which has ended."""
-    good, judged = backups.newest_of_each('good_of'), backups.newest_of_each('judged_of')
-    damaged = backups.newest_of_each('damaged_of')
+    ended, judged, good = (backups.newest_ids(column) for column in ('ended_of', 'judged_of', 'good_of'))
+    told = {
+        item_id: _part(decoded(text))
+        for item_id, text in backups.texts({*ended.values(), *judged.values(), *good.values()}).items()
+    }
+    damaged = backups.newest_ids('damaged_of')
     return {
         job_id: Standing(
-            ended=ended,
-            judged=judged.get(job_id, {}),
-            good=good.get(job_id, {}),
+            ended=told.get(ended_id, {}),
+            judged=told.get(judged.get(job_id, 0), {}),
+            good=told.get(good.get(job_id, 0), {}),
             damaged=backups.ids({'damaged_of': job_id})[::-1] if job_id in damaged else [],
         )
-        for job_id, ended in backups.newest_of_each('ended_of').items()
+        for job_id, ended_id in ended.items()
         if job_id is not None
     }
 
@@ -51,3 +59,8 @@ def standings(backups: Documents[Backup]) -> dict[int, Standing]:
 def moment(text: str | None) -> datetime | None:
     """Given a time as it is stored, return it."""
     return datetime.fromisoformat(text) if text else None
+
+
+def _part(raw: Raw) -> Raw:
+    # Of very many jobs whole records would fill the memory.
+    return {name: raw.get(name) for name in TOLD}

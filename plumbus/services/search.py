@@ -125,7 +125,7 @@ class Search:
 
     def bring_up_to_date(self) -> None:
         """Take up every backup that is not in the index yet, forget those that are gone. Raise StoreError."""
-        wanted = {backup.id: backup for backup in self._kept()}
+        wanted = {one.id: one for one in self._kept()}
         known = self.index.known()
         moved = {one.id for one in known if one.id in wanted and wanted[one.id].job_id != one.job_id}
         lost = [one for one in known if one.id not in wanted or one.id in moved]
@@ -140,26 +140,23 @@ class Search:
         if again:
             self.bring_up_to_date()
             return
-        for backup in missing:
+        for one in missing:
             if self._stopping.is_set():
                 return
-            self._take_up(backup)
+            self._take_up(one)
 
-    def _take_up(self, backup: Backup) -> None:
+    def _take_up(self, one: Known) -> None:
         try:
-            snapshot = self.snapshots.at(backup.backup_path)
-            self.index.add(Known(backup.id, backup.job_id, backup.client_id), _rows(snapshot))
+            snapshot = self.snapshots.at(self.backups.get(one.id).backup_path)
+            self.index.add(one, _rows(snapshot))
         except (NotFound, _Unreadable) as error:
-            self._unreadable.add(backup.id)
-            log.info('Backup %d cannot be searched: %s', backup.id, error)
+            self._unreadable.add(one.id)
+            log.info('Backup %d cannot be searched: %s', one.id, error)
 
-    def _kept(self) -> list[Backup]:
-        found = reversed(self.backups.all({'kept': True}))
-        return [
-            one
-            for one in found
-            if not one.removed_at and (self.snapshots.data_dir / str(one.backup_path)).is_dir()
-        ]
+    def _kept(self) -> Iterator[Known]:
+        for raw in self.backups.raw({'kept': True}):
+            if not raw.get('removed_at') and (self.snapshots.data_dir / raw['backup_path']).is_dir():
+                yield Known(raw['id'], raw['job_id'], raw['client_id'])
 
     def _keep(self) -> None:
         sound = False
@@ -241,12 +238,12 @@ def folded(name: bytes) -> str:
     return name_text(name).casefold()
 
 
-def _jobs_in_disorder(known: list[Known], missing: list[Backup]) -> set[int]:
+def _jobs_in_disorder(known: list[Known], missing: list[Known]) -> set[int]:
     """The jobs of which a backup is to come that is older than one in the index: these are taken up from the start."""
     newest: dict[int, int] = {}
     for job_id, group in groupby(sorted(known, key=lambda one: one.job_id), key=lambda one: one.job_id):
         newest[job_id] = max(one.id for one in group)
-    return {backup.job_id for backup in missing if backup.id < newest.get(backup.job_id, 0)}
+    return {one.job_id for one in missing if one.id < newest.get(one.job_id, 0)}
 
 
 def _rank(hit: Hit, wanted: str) -> tuple[bool, bool]:

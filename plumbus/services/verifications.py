@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from plumbus.backup.snapshots import Snapshots
+from plumbus.backup.standing import moment
 from plumbus.errors import Conflict, NotFound
 from plumbus.events import Changed
 from plumbus.model import Backup, Page, Status, Trigger, Verification
@@ -83,11 +85,14 @@ class Verifications(Runs[Verification]):
                 started.append(self.start(backup.id, Trigger.SCHEDULE))
         return started
 
-    def _verifiable(self) -> Iterator[Backup]:
-        for backup in self.backups.each({'kept': True, 'status': GOOD}):
+    def _verifiable(self) -> Iterator['Candidate']:
+        for raw in self.backups.raw({'kept': True, 'status': GOOD}):
             with suppress(NotFound):
-                if self.snapshots.at(backup.backup_path).manifest.exists():
-                    yield backup
+                if self.snapshots.at(raw['backup_path']).manifest.exists():
+                    verified_at = moment(raw.get('verified_at'))
+                    yield Candidate(
+                        raw['id'], verified_at, raw.get('disk_bytes', 0), raw.get('size_bytes', 0)
+                    )
 
     def _failed_at(self) -> dict[int, datetime]:
         failed = self.records.each({'status': Status.FAILED})
@@ -109,19 +114,28 @@ class Verifications(Runs[Verification]):
                 self.events.publish(Changed(noun='verify', id=run.id, action='deleted'))
 
 
-def share(backups: Iterable[Backup], percent: float, failed_at: Mapping[int, datetime]) -> list[Backup]:
+class Candidate(NamedTuple):
+    """What decides whether a backup is verified this night."""
+
+    id: int
+    verified_at: datetime | None
+    disk_bytes: int
+    size_bytes: int
+
+
+def share(backups: Iterable[Candidate], percent: float, failed_at: Mapping[int, datetime]) -> list[Candidate]:
     """Given backups with a snapshot, and when verifying them failed, return those to verify this night.
 
     They are the ones whose turn was longest ago, as long as all their bytes together are less than that share (percent)
     of what all snapshots take on disk; at least one, unless the share is 0.
     """
 
-    def turn(backup: Backup) -> tuple[datetime, int]:
+    def turn(backup: Candidate) -> tuple[datetime, int]:
         return max(backup.verified_at or NEVER, failed_at.get(backup.id, NEVER)), backup.id
 
     candidates = sorted(backups, key=turn)
     left = sum(backup.disk_bytes for backup in candidates) * percent / 100
-    chosen: list[Backup] = []
+    chosen: list[Candidate] = []
     for backup in candidates if percent else []:
         if chosen and backup.size_bytes > left:
             break
