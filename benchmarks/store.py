@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ LISTS = (
     '/api/backups', '/api/backups?offset=90000', '/api/backups?limit=1000', '/api/backups?job_id=77',
     '/api/backups?client_id=7&status=failed', '/api/backups?status=completed', '/api/backups?search=folders+12',
     '/api/jobs?limit=100', '/api/jobs?client_id=7', '/api/jobs', '/api/jobs/77', '/api/jobs/77/history', '/api/clients',
-    '/api/restores', '/api/stats', '/metrics', '/api/health',
+    '/api/restores', '/api/stats', '/api/health',
 )  # fmt: skip
 TICK_MS, LIST_MS, CHANGE_MS, START_S, MEMORY_MB, DUE_S = 20, 100, 20, 5, 400, 1
 DUE = 1000
@@ -33,17 +34,22 @@ DUE = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """One line of the table: `most` is the slowest of several rounds, or all there is."""
+    """One line of the table: the median of several rounds, which is what the target is for, the fastest and the slowest."""
 
     name: str
-    value: float
-    most: float
+    rounds: list[float]
     unit: str
     target: float
 
+    @property
+    def value(self) -> float:
+        """What is compared with the target."""
+        return statistics.median(self.rounds)
+
     def __str__(self) -> str:
         verdict = 'ok' if self.value < self.target else 'MISSED'
-        return f'{self.name:52} {self.value:9.2f} {self.unit:3} {self.most:9.2f} {self.target:6g} {verdict}'
+        figures = f'{min(self.rounds):9.2f} {self.value:9.2f} {max(self.rounds):9.2f}'
+        return f'{self.name:46} {figures} {self.unit:3} {self.target:6g} {verdict}'
 
 
 def timed(name: str, target: float, action: Callable[[int], object]) -> Figure:
@@ -53,15 +59,13 @@ def timed(name: str, target: float, action: Callable[[int], object]) -> Figure:
         began = time.perf_counter()
         action(number)
         spent.append((time.perf_counter() - began) * 1000)
-    return Figure(name=name, value=statistics.median(spent), most=max(spent), unit='ms', target=target)
+    return Figure(name=name, rounds=spent, unit='ms', target=target)
 
 
 def of_the_server(folder: Path) -> Iterator[Figure]:
     """Start PLUMBUS as its users do and ask it by HTTP."""
     with Served(folder) as served:
-        yield Figure(
-            name='start to healthy', value=served.seconds, most=served.seconds, unit='s', target=START_S
-        )
+        yield Figure(name='start to healthy', rounds=[served.seconds], unit='s', target=START_S)
         yield _memory('memory after the start', served)
         for address in LISTS:
             yield timed(f'GET {address}', LIST_MS, lambda _, address=address: _get(served, address))  # type: ignore[misc]
@@ -84,7 +88,7 @@ def of_the_engine(data_dir: Path) -> Iterator[Figure]:
     engine = Engine(settings(data_dir))
     engine.start()
     spent = time.perf_counter() - began
-    yield Figure(name='engine: made and started', value=spent, most=spent, unit='s', target=START_S)
+    yield Figure(name='engine: made and started', rounds=[spent], unit='s', target=START_S)
     try:
         records = engine.backups.records
         yield timed('engine: scheduler tick', TICK_MS, lambda _: engine._scheduler.tick())
@@ -100,22 +104,27 @@ def of_the_engine(data_dir: Path) -> Iterator[Figure]:
         yield timed('engine: stats', LIST_MS, lambda _: engine.system.stats())
         yield timed('engine: overdue jobs', LIST_MS, lambda _: engine.jobs.overdue())
         yield timed('engine: reconcile', LIST_MS, lambda _: engine.reconciler.look())
-        yield timed(
-            'engine: a change while the files are written anew',
-            CHANGE_MS,
-            lambda n: _change_while_compacting(engine, n),
-        )
+        with ThreadPoolExecutor(1) as thread:
+            written = thread.submit(_write_anew, engine)
+            yield timed(
+                'engine: a change while that goes on', CHANGE_MS, lambda n: records.set(n + 1, note=f'{n}')
+            )
+            yield Figure(
+                name='engine: all files written anew', rounds=[written.result()], unit='s', target=START_S
+            )
     finally:
         engine.stop()
 
 
-def _change_while_compacting(engine: Engine, number: int) -> None:
-    engine.backups.records.set(number + 1, note=f'{number}')
+def _write_anew(engine: Engine) -> float:
+    began = time.perf_counter()
+    engine.system.database.compact()
+    return time.perf_counter() - began
 
 
 def _memory(name: str, served: Served) -> Figure:
     used = memory_mb(served.process.pid)
-    return Figure(name=name, value=used, most=used, unit='MB', target=MEMORY_MB)
+    return Figure(name=name, rounds=[used], unit='MB', target=MEMORY_MB)
 
 
 def _get(served: Served, address: str) -> None:
@@ -142,7 +151,7 @@ def main() -> None:
     """Measure and print a table; the exit code tells whether all targets are met."""
     missed = 0
     with tempfile.TemporaryDirectory() as made:
-        sys.stdout.write(f'{"":52} {"median":>9}     {"slowest":>9} {"below":>6}\n')
+        sys.stdout.write(f'{"":46} {"fastest":>9} {"median":>9} {"slowest":>9} {"below":>10}\n')
         for figure in measure(Path(sys.argv[1] if len(sys.argv) > 1 else made)):
             sys.stdout.write(f'{figure}\n')
             sys.stdout.flush()

@@ -1,16 +1,17 @@
 """Routes of the jobs and their schedules."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from orjson import Fragment
+from fastapi.responses import Response, StreamingResponse
 
 from plumbus.api.answers import Answer, flat, listed, to_json
 from plumbus.api.door import Door, Fields, Limit, Live, Offset, OptionalId, PathText, WaitSeconds, in_thread
 from plumbus.api.listening import ended
 from plumbus.api.schemas import CreatedJob, Done, SchedulePreviewRequest, StartedBackup, body, problems
 from plumbus.backup.versions import Version
-from plumbus.model import Backup, JobView, Trigger, checked
+from plumbus.model import Backup, JobView, Page, Trigger, checked
 from plumbus.services.jobs import SchedulePreview
 
 router = APIRouter(prefix='/api', tags=['Jobs'])
@@ -24,14 +25,26 @@ def list_jobs(
     client_id: OptionalId = None,
     limit: Annotated[int, Query(ge=1, le=100_000)] = 100_000,
     offset: Offset = 0,
-) -> Answer:
+) -> Response:
     """List all jobs, or those of one client, or a part of them. The header X-Total-Count tells how many there are in all."""
-    jobs: list[Fragment] = []
-    while True:  # very many in one piece would take more memory than all the rest
-        page = engine.jobs.page(client_id, min(AT_ONCE, limit - len(jobs)), offset + len(jobs))
-        jobs += [Fragment(to_json(job)) for job in page.items]
-        if len(page.items) < AT_ONCE or len(jobs) == limit:
-            return Answer(jobs, headers={'X-Total-Count': str(page.total)})
+    page = engine.jobs.page(client_id, min(AT_ONCE, limit), offset)
+    headers = {'X-Total-Count': str(page.total)}
+    if len(page.items) < AT_ONCE or limit <= AT_ONCE:
+        return Answer(list(page.items), headers=headers)
+    pieces = _pieces(engine, page, client_id, limit, offset)
+    return StreamingResponse(pieces, media_type=Answer.media_type, headers=headers)
+
+
+def _pieces(
+    engine: Door, page: Page[JobView], client_id: int | None, limit: int, offset: int
+) -> Iterator[bytes]:
+    """Yield an array of very many jobs: in one piece it would take more memory than all the rest."""
+    sent = 0
+    while page.items:
+        yield (b',' if sent else b'[') + to_json(list(page.items))[1:-1]
+        sent += len(page.items)
+        page = engine.jobs.page(client_id, min(AT_ONCE, limit - sent), offset + sent)
+    yield b']'
 
 
 @router.post(

@@ -15,6 +15,7 @@ from plumbus.store.documents import Documents
 
 VERIFY_SHARE = 0  # planned as if it were a job; no job has this id
 FINISHED = frozenset(status.value for status in Status if status.finished)
+LOOKED_AT = ('status', 'trigger', 'created_at', 'end_time')
 Raw = Mapping[str, Any]
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Due:
         """Return what is planned, each with the time until which nothing was missed."""
         if self.verify_hour is not None:
             yield Planned(VERIFY_SHARE, f'0 {self.verify_hour} * * *', self.jobs.zone)
-        last = self.backups.newest_of_each('job_id')
+        last = self.backups.newest_of_each('job_id', LOOKED_AT)
         for job in self.jobs.jobs.all():
             if job.enabled and job.schedule:
                 yield Planned(

@@ -20,6 +20,7 @@ from plumbus.store.documents import Documents
 from plumbus.store.runlog import RunLogs
 
 PLANNED_BY = ('schedule', 'timezone', 'enabled')
+LAST_RUN = ('id', 'status', 'start_time', 'created_at')
 NOT_STORED = {'ping_url'}
 
 
@@ -152,7 +153,7 @@ class Jobs:
         return set(self.lateness.overdue(self.now()))
 
     def _views(self, jobs: Sequence[Job]) -> list[JobView]:
-        last = self.backups.newest_of_each('job_id', [job.id for job in jobs])
+        last = self.backups.newest_of_each('job_id', LAST_RUN, [job.id for job in jobs])
         names = {client_id: self.clients.find(client_id) for client_id in {job.client_id for job in jobs}}
         late = self.lateness.of(jobs, self.now())
         return [self._view(job, names[job.client_id], last.get(job.id, {}), late.get(job.id)) for job in jobs]

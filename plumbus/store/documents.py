@@ -155,12 +155,18 @@ class Documents(Generic[Model]):
             return self._rows().ids(match)
 
     def newest_of_each(
-        self, column: str, values: Iterable[Hashable] | None = None
+        self, column: str, fields: Collection[str], values: Iterable[Hashable] | None = None
     ) -> dict[Any, Mapping[str, Any]]:
-        """Given a column, return for each of its values (or for those given) the newest document as it lies in the database."""
+        """Given a column, return for each of its values (or for those given) some fields of the newest document, as they lie in
+        the database; null for those that it has not."""
         newest = self.newest_ids(column, values)
         texts = self.texts(newest.values())
-        return {value: decoded(texts[item_id]) for value, item_id in newest.items() if item_id in texts}
+        found: dict[Any, Mapping[str, Any]] = {}
+        for value, item_id in newest.items():
+            if item_id in texts:
+                document = decoded(texts[item_id])
+                found[value] = {name: document.get(name) for name in fields}
+        return found
 
     def newest_ids(self, column: str, values: Iterable[Hashable] | None = None) -> dict[Any, int]:
         """Given a column, return for each of its values (or for those given) the highest id that has it."""

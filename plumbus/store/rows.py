@@ -31,7 +31,7 @@ class Watcher(Protocol):
 class Rows(Mapping[str, dict[str, Any]]):
     """What TinyDB reads as a table: ids as text, each document a fresh copy. Not thread-safe by itself.
 
-    For each of `columns` (a name, and what a document has there) the ids of every value are at hand.
+    For each of `columns` (a name, and what a document has there) the ids of every value but None are at hand.
     """
 
     def __init__(self, columns: Mapping[str, Column] | None = None, watchers: Iterable[Watcher] = ()) -> None:
@@ -105,20 +105,22 @@ class Rows(Mapping[str, dict[str, Any]]):
 
     def _put(self, item_id: int, raw: bytes) -> None:
         old, self._raws[item_id] = self._raws.get(item_id), raw
-        before = self._seen(item_id, old)
         if old is None:
             _insert(self._ids, item_id)
-        if self._columns or self._watchers:
-            document = decoded(raw)
-            self._place(item_id, before, {name: column(document) for name, column in self._columns.items()})
-            for watcher in self._watchers:
-                watcher.added(item_id, document)
+        document = decoded(raw)
+        if old is None:
+            for name, column in self._columns.items():
+                self._enter(name, column(document), item_id)
+        else:
+            self._change(item_id, decoded(old), document)
+        for watcher in self._watchers:
+            watcher.added(item_id, document)
 
     def _drop(self, item_id: int) -> None:
         old = self._raws.pop(item_id, None)
         if old is not None:
             _remove(self._ids, item_id)
-            self._place(item_id, self._seen(item_id, old), {})
+            self._change(item_id, decoded(old), None)
 
     def _of(self, name: str, wanted: Hashable) -> list[int]:
         lists = self._lists(name, wanted)
@@ -134,24 +136,30 @@ class Rows(Mapping[str, dict[str, Any]]):
             values = wanted
         return [places[value] for value in values if value in places]
 
-    def _seen(self, item_id: int, old: bytes | None) -> dict[str, Hashable]:
-        if old is None or not (self._columns or self._watchers):
-            return {}
-        document = decoded(old)
+    def _change(self, item_id: int, old: Mapping[str, Any], new: Mapping[str, Any] | None) -> None:
         for watcher in self._watchers:
-            watcher.removed(item_id, document)
-        return {name: column(document) for name, column in self._columns.items()}
+            watcher.removed(item_id, old)
+        for name, column in self._columns.items():
+            before, after = column(old), column(new) if new is not None else None
+            if before != after:
+                self._leave(name, before, item_id)
+                self._enter(name, after, item_id)
 
-    def _place(self, item_id: int, before: Mapping[str, Hashable], after: Mapping[str, Hashable]) -> None:
-        for name, places in self._places.items():
-            if name in before and name in after and before[name] == after[name]:
-                continue
-            if name in before:
-                _remove(places[before[name]], item_id)
-                if not places[before[name]]:
-                    del places[before[name]]
-            if name in after:
-                _insert(places.setdefault(after[name], []), item_id)
+    def _enter(self, name: str, value: Hashable, item_id: int) -> None:
+        if value is not None:
+            places = self._places[name]
+            ids = places.get(value)
+            if ids is None:
+                places[value] = [item_id]
+            else:
+                _insert(ids, item_id)
+
+    def _leave(self, name: str, value: Hashable, item_id: int) -> None:
+        if value is not None:
+            places = self._places[name]
+            _remove(places[value], item_id)
+            if not places[value]:
+                del places[value]
 
 
 def decoded(raw: bytes) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from plumbus.store.layout import Raws, Tables
 from plumbus.store.reading import SCHEMA_TABLE, Reader, Signature, State, signature_of
 from plumbus.store.rows import Column, Rows, Watcher
 
+# What is longer is not for people, and takes several times its size when it is read in one piece.
+SPREAD_UP_TO = 1024 * 1024
 Migration = Callable[[Tables], None]
 Columns = Mapping[str, Mapping[str, Column]]
 
@@ -130,7 +132,8 @@ class JournalledStorage(Storage):
         Needs no lock. Raise StoreError if it cannot be written.
         """
         header = {1: layout.encoded({'version': self.reader.schema, 'change': newest})}
-        pieces = layout.written({SCHEMA_TABLE: header, **tables}, spread=self._spread)
+        small = sum(len(raw) for rows in tables.values() for raw in rows.values()) < SPREAD_UP_TO
+        pieces = layout.written({SCHEMA_TABLE: header, **tables}, spread=self._spread and small)
         with plain_errors(self.reader.name):
             make_private_folder(self.reader.path.parent)
             beside, status = write_beside(self.reader.path, pieces)

@@ -8,6 +8,7 @@ import pytest
 from httpx import AsyncClient
 
 from plumbus.errors import TransferFailed
+from plumbus.model import Job
 from tests.contract.test_api_access import assert_problem
 from tests.support.fake_engine import OWN_LISTENERS, ScriptedEngine
 
@@ -194,3 +195,27 @@ async def test_of_many_at_once_only_one_runs(api: AsyncClient, engine: ScriptedE
     answers = await asyncio.gather(*(api.post(f'/api/jobs/{job_id}/run') for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [202] + [409] * 7
     engine.release.set()
+
+
+async def test_very_many_jobs_come_in_pieces_and_in_parts(
+    api: AsyncClient, engine: ScriptedEngine, client_id: int
+) -> None:
+    made = [
+        Job(client_id=client_id, name=f'job {number}', source_paths=['/etc']) for number in range(1, 1203)
+    ]
+    engine.jobs.jobs.add_all(made)
+    told = await api.get('/api/jobs')
+    assert [job['id'] for job in told.json()] == list(range(1, 1203))
+    assert told.headers['X-Total-Count'] == '1202'
+    assert told.headers['Content-Type'] == 'application/json'
+    assert told.json()[700] == (await api.get('/api/jobs/701')).json()
+    for query, expected in (
+        ('limit=2&offset=1200', [1201, 1202]),
+        ('limit=501', list(range(1, 502))),
+        ('limit=1000&offset=100', list(range(101, 1101))),
+        ('offset=5000', []),
+    ):
+        part = await api.get(f'/api/jobs?{query}')
+        assert [job['id'] for job in part.json()] == expected
+        assert part.headers['X-Total-Count'] == '1202'
+    assert (await api.get('/api/jobs?limit=0')).status_code == 422
