@@ -14,6 +14,7 @@ from plumbus.store.derived import Derived
 from plumbus.store.documents import Documents
 
 EVER = datetime.min.replace(tzinfo=UTC)
+ENDED_AT = ('end_time', 'start_time')
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Lateness:
     def of(self, jobs: Iterable[Job], now: datetime) -> dict[int, datetime]:
         """As `overdue`, for a few jobs."""
         planned = {job.id: _expected(job) for job in jobs if job.enabled and job.schedule}
-        good = self._backups.newest_of_each('good_of', list(planned)) if planned else {}
+        good = self._backups.newest_of_each('good_of', ENDED_AT, list(planned)) if planned else {}
         waiting, known, late = self._waiting() if planned else (), self._due, {}
         for job_id, one in planned.items():
             key = one, _since(one, ended(good.get(job_id, {})), now)
