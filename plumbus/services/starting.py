@@ -51,9 +51,13 @@ class Starting:
         All records come in one write, or none.
         """
         with self._lock:
-            known: dict[int, Client | None] = {}
-            new = [one for job_id, trigger in wanted.items() if (one := self._wanted(job_id, trigger, known))]
-            backups = self.backups.add_all(new) if new else []
+            tickets = {ticket.key for ticket in self.queue.tickets()}
+            busy = {job_id for job_id in wanted if job_key(job_id) in tickets and self.is_busy(job_id)}
+            for job_id in sorted(busy):
+                log.info('Job %d was due but not started: its last backup has not ended yet.', job_id)
+            with self.backups.transaction():
+                new = self._new_ones({job_id: wanted[job_id] for job_id in wanted if job_id not in busy})
+                backups = self.backups.add_all(new) if new else []
             for backup in backups:
                 self._tell(backup)
             self.queue.submit_all([_ticket(backup) for backup in backups])
@@ -72,17 +76,14 @@ class Starting:
         runs = [self.backups.find(ticket.run_id) for ticket in tickets]
         return any(run and not run.status.finished for run in runs)
 
-    def _wanted(self, job_id: int, trigger: Trigger, known: dict[int, Client | None]) -> Backup | None:
-        job = self.jobs.find(job_id)
-        if job is None:
-            return None
-        if job.client_id not in known:
-            known[job.client_id] = self.clients.find(job.client_id)
-        client = known[job.client_id]
-        if client is None or self.is_busy(job_id):
-            log.info('Job %d was due but not started: its last backup has not ended yet.', job_id)
-            return None
-        return _new(job, client, trigger)
+    def _new_ones(self, wanted: Mapping[int, Trigger]) -> list[Backup]:
+        jobs = [job for job_id in wanted if (job := self.jobs.find(job_id))]
+        clients = {client_id: self.clients.find(client_id) for client_id in {job.client_id for job in jobs}}
+        return [
+            _new(job, client, wanted[job.id])
+            for job in jobs
+            if (client := clients[job.client_id]) is not None
+        ]
 
     def _tell(self, backup: Backup) -> None:
         self.events.publish(Changed(noun='backup', id=backup.id, action='created'))
