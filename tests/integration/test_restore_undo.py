@@ -3,6 +3,8 @@
 import os
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from plumbus.engine import Engine
 from plumbus.errors import Conflict, InvalidInput
 from plumbus.model import Restore, Status
 from tests.integration.test_restore_plan import messy, ruin
-from tests.support.engines import DEADLINE_S, back_up, job_for, restored
+from tests.support.engines import DEADLINE_S, back_up, job_for, restored, write
 from tests.support.sshd import IS_ROOT, Sshd
 
 __all__ = ['messy']
@@ -163,3 +165,50 @@ def test_keys_bound_to_rsync_make_no_safety_copy(engine: Engine, sshd: Sshd, mes
     with pytest.raises(InvalidInput) as refused:
         engine.restores.start(backup.id, {'safety_copy': True})
     assert list(refused.value.fields) == ['safety_copy']
+
+
+DYING = """#!/bin/sh
+exec 3<&0
+/usr/bin/rsync "$@" <&3 &
+while kill -0 $! 2>/dev/null; do
+    if {condition}; then kill -9 $!; fi
+    sleep 0.002
+done
+wait $!
+"""
+
+
+@contextmanager
+def cut_when(sshd: Sshd, key: str, condition: str) -> Iterator[None]:
+    """While in this block an rsync over there dies as soon as a condition of the shell holds."""
+    environment = sshd.path_with(scripts={'rsync': DYING.format(condition=condition)})
+    sshd.authorized_keys.write_text('')
+    sshd.authorize(key, environment=environment)
+    yield
+    sshd.authorized_keys.write_text('')
+    sshd.authorize(key)
+
+
+def test_a_restore_that_was_cut_off_can_be_undone_and_an_undo_that_was_run_again(
+    engine: Engine, sshd: Sshd, messy: Path
+) -> None:
+    for number in range(300):
+        write(messy / 'folder' / f'{number:03}', f'{number}', sshd)
+    backup = back_up(engine, job_for(engine, sshd, messy).id)
+    ruin_more(messy, sshd)
+    for number in range(300):
+        write(messy / 'folder' / f'{number:03}', f'{number} of today', sshd)
+    before = whole_truth(messy)
+    key = engine.system.public_key().public_key
+
+    with cut_when(sshd, key, f'[ "$(cat {messy}/folder/050)" = 50 ]'):
+        cut = restored(engine, backup.id, delete=True, safety_copy=True)
+    assert (cut.status, cut.undoable) == (Status.FAILED, True)
+    assert whole_truth(messy) != before
+    with cut_when(sshd, key, f'[ "$(cat {messy}/folder/020)" = "20 of today" ]'):
+        half = undone(engine, cut)
+    assert (half.status, engine.restores.get(cut.id).undoable) == (Status.FAILED, True)
+
+    assert undone(engine, cut).status is Status.COMPLETED
+
+    assert whole_truth(messy) == before
