@@ -93,7 +93,7 @@ class Pull:
             reader = OutputReader(take, self._show_transfer, self.options.seal)
             where = self.session.rsync_shell, self.session.alias, self._sources(), self.workspace.tree
             arguments = rsync.fetch_all_arguments(self.options, *where)
-            self._transfer(arguments, reader)
+            self._transfer(arguments, reader, rsync.source_feed(self._sources()))
         doubtful = self.pulled.exit_code != 0
         with self.workspace.open_tree() as tree:
 
@@ -159,7 +159,7 @@ class Pull:
             self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
         )
         reader = OutputReader(take, show, self.options.seal)
-        self._accept(self._run(arguments, reader), 'scan')
+        self._accept(self._run(arguments, reader, rsync.source_feed(self._sources())), 'scan')
         reader.check()
         self._warn(f'/{readable(path)}: {NOT_KEPT}' for path in reader.skipped)
 

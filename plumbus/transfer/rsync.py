@@ -16,6 +16,7 @@ from plumbus.transfer.items import OUT_FORMAT
 MARK = 'PLUMBUS_RUN'
 SAFETY_NAME = '.plumbus-before-restore-'  # and a number: folders with what a restore took the place of
 WILDCARD = re.compile(rb'[*?[]')
+UNKNOWABLE = re.compile(rb'\\[*?[\]]')
 MEANS_MORE = re.compile(rb'[*?[\\]')
 PROGRAMS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
@@ -54,7 +55,7 @@ def scan_arguments(
     """Given absolute source paths, return a dry run that lists every entry (-ii) against the last good tree.
 
     Without --force a file in place of a folder would be complained about instead of listed (tried with 3.5.0).
-    Raise InvalidInput for a path that rsync cannot be told to take literally.
+    Feed it with `source_feed`. Raise InvalidInput if there are no paths.
     """
     return [
         *_common(options, shell),
@@ -73,7 +74,7 @@ def fetch_all_arguments(
 ) -> list[bytes]:
     """Given absolute source paths, return the run that copies all below them into `tree` (first run, or its resume).
 
-    Raise InvalidInput for a path that rsync cannot be told to take literally.
+    Feed it with `source_feed`. Raise InvalidInput if there are no paths.
     """
     return [
         *_common(options, shell),
@@ -253,16 +254,27 @@ def _selection(options: Options) -> list[bytes]:
     return [*_flags({'--one-file-system': options.one_file_system}), *excludes]
 
 
+def source_feed(sources: Sequence[str | bytes]) -> list[bytes] | None:
+    """Given source paths, return what the run is fed with on its stdin, None if it has them as arguments.
+
+    Where a name holds a backslash and a wildcard, rsync over here would not recognize what it has asked for, and refuse it.
+    Fed it does, unless one stands right before the other: raise InvalidInput for that.
+    """
+    given = [os.fsencode(path) for path in sources]
+    odd = [name for path in given for name in path.split(b'/') if b'\\' in name and WILDCARD.search(name)]
+    if any(UNKNOWABLE.search(name) for name in odd):
+        raise InvalidInput(
+            {'source_paths': 'must not hold a backslash right before one of the characters * ? [ ]'}
+        )
+    return [path + b'\0' for path in given] if odd else None
+
+
 def _remote_sources(alias: str, sources: Sequence[str | bytes]) -> list[bytes]:
     if not sources:
         raise InvalidInput({'source_paths': 'name what to back up'})
-    given = [os.fsencode(path) for path in sources]
-    if any(WILDCARD.search(name) and b'\\' in name for path in given for name in path.split(b'/')):
-        # rsync of 3.5 over here would refuse what comes then: it does not recognize the name that it asked for.
-        raise InvalidInput(
-            {'source_paths': 'must not hold a name with a backslash and one of the characters * ? ['}
-        )
-    return [b'--', *(os.fsencode(alias) + b':' + _literal(path) for path in given)]
+    if source_feed(sources):
+        return [b'--recursive', b'--from0', b'--files-from=-', b'--', os.fsencode(alias) + b':/']
+    return [b'--', *(os.fsencode(alias) + b':' + _literal(os.fsencode(path)) for path in sources)]
 
 
 def _literal(path: bytes) -> bytes:

@@ -111,3 +111,20 @@ def test_it_backs_up_and_restores_names_of_any_bytes(engine: Engine, sshd: Sshd,
     assert (target / os.fsdecode(b'\xff')).read_text() == 'odd'
     restored(engine, backup.id, paths=[listed[0].path], restore_path=str(target))
     assert (target / folder.name / os.fsdecode(b'\xff')).read_text() == 'odd'
+
+
+def test_it_backs_up_and_restores_folders_that_look_like_patterns(
+    engine: Engine, sshd: Sshd, source: Path
+) -> None:
+    for name in ('all\\ * of [a]?', 'all\\ x of a', 'other'):
+        (source / name).mkdir()
+        os.chown(source / name, *sshd.ids)
+        write(source / name / 'file', name, sshd)
+    odd = source / 'all\\ * of [a]?'
+    job = job_for(engine, sshd, odd, excludes=[f'{source}/other'])
+    for _ in range(2):
+        backup = back_up(engine, job.id)
+        assert (backup.status, backup.file_count) == (Status.COMPLETED, 1)
+    write(odd / 'file', 'ruined', sshd)
+    assert restored(engine, backup.id, delete=True).status is Status.COMPLETED
+    assert (odd / 'file').read_text() == odd.name

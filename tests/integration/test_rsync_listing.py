@@ -31,6 +31,7 @@ from plumbus.transfer.rsync import (
     fetch_listed_arguments,
     push_arguments,
     scan_arguments,
+    source_feed,
 )
 from tests.support.zoo import make_zoo
 
@@ -107,11 +108,15 @@ class Bench:
 
     def scan(self, *sources: str | bytes) -> Told:
         given = sources or (str(self.source),)
-        return self.rsync(scan_arguments(self.options, str(self.shell), 'x', given, self.tree))
+        return self.rsync(
+            scan_arguments(self.options, str(self.shell), 'x', given, self.tree), source_feed(given)
+        )
 
     def fetch_all(self, *sources: str | bytes) -> Told:
         given = sources or (str(self.source),)
-        return self.rsync(fetch_all_arguments(self.options, str(self.shell), 'x', given, self.tree))
+        return self.rsync(
+            fetch_all_arguments(self.options, str(self.shell), 'x', given, self.tree), source_feed(given)
+        )
 
     def fetch(self, paths: Iterable[bytes]) -> Told:
         feed = (path + b'\0' for path in paths)
@@ -340,7 +345,7 @@ def test_it_names_the_leader_of_a_new_name_for_an_unchanged_file(bench: Bench) -
 @pytest.mark.parametrize(
     'name',
     [
-        'plain', '*', '?', '[ab]', '[!a]*', 'a]b', 'back\\slash', 'end\\', "it's", '"q"', '$(id)', '`id`', '$HOME', '~', '-rf',
+        'plain', '*', '?', '[ab]', '[!a]*', 'a]b', 'back\\slash', 'end\\', 'back\\slash*', '*\\a[', "it's", '"q"', '$(id)', '`id`', '$HOME', '~', '-rf',
         ' lead', 'trail ', ';ls', '&', '|', 'host:path', '{a,b}', '#x', 'tab\tx', 'ümläut', 'inv\udcff', 'a -> b',
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from plumbus.transfer.rsync import (
     fetch_listed_arguments,
     push_arguments,
     scan_arguments,
+    source_feed,
 )
 
 SHELL = 'ssh -F /run/session/config'
@@ -157,9 +158,22 @@ def test_it_names_sources_literally(path: str | bytes, argument: bytes) -> None:
     assert scan_arguments(Options(), SHELL, 'client', [path], TREE)[-2] == argument
 
 
-def test_it_refuses_a_source_that_rsync_would_misread() -> None:
-    with pytest.raises(InvalidInput, match='backslash'):
-        scan_arguments(Options(), SHELL, 'client', ['/back\\slash*'], TREE)
+def test_it_feeds_sources_that_rsync_would_not_recognize_as_arguments() -> None:
+    sources = ['/back\\slash*', '/plain']
+    argv = scan_arguments(Options(), SHELL, 'client', sources, TREE)
+    assert argv[-2] == b'client:/'
+    assert {b'--files-from=-', b'--from0', b'--recursive'} <= set(argv)
+    assert source_feed(sources) == [b'/back\\slash*\0', b'/plain\0']
+    assert source_feed(['/back\\slash/*', '/[a]']) is None
+
+
+@pytest.mark.parametrize('path', ['/a\\*', '/x/\\[a]', '/b\\?', '/[\\]c'])
+def test_it_refuses_a_source_that_rsync_would_refuse(path: str) -> None:
+    with pytest.raises(InvalidInput, match='right before'):
+        scan_arguments(Options(), SHELL, 'client', [path], TREE)
+
+
+def test_it_refuses_to_back_up_nothing() -> None:
     with pytest.raises(InvalidInput):
         scan_arguments(Options(), SHELL, 'client', [], TREE)
 
