@@ -118,6 +118,7 @@ def serve(host: str, port: int, secured: Certificate | None, *, native: bool) ->
         title='PLUMBUS',
         favicon=FAVICON,
         dark=None,
+        language='en-US',
         tailwind=False,
         reload=False,
         show=False,

@@ -9,6 +9,7 @@ from pages.live import Batch, Run
 from pages.missing import friendly, number_in
 from pages.restore_result import draw_result
 from pages.restores import title
+from pages.restoring import undo_in_words
 from pages.widgets.confirm import confirm
 from pages.widgets.logview import LogView
 from pages.widgets.progress import ProgressPanel
@@ -92,8 +93,17 @@ class RestorePage:
             if not restore.status.finished:
                 button('Cancel', icon='o_close', on_click=self._cancel)
                 return
+            if restore.undoable and self._view.may('restores.undo'):
+                button('Undo', icon='o_undo', on_click=self._undo)
             there = Place(job=restore.job_id, snapshot=restore.backup_id)
             button_link('The snapshot', address(there), icon='o_folder')
+
+    async def _undo(self) -> None:
+        losses = undo_in_words(self._restore)
+        if await confirm('Undo this restore?', losses, act='Undo it', keep='Leave it'):
+            with told():
+                undo = await ask(self._view.engine.restores.undo, self._restore.id)
+                ui.navigate.to(f'/restores/{undo.id}')
 
     async def _cancel(self) -> None:
         dry = self._restore.dry_run

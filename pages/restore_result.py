@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from pages.restoring import effects, subject, target
+from pages.restoring import done, effects, subject, target, total
 from pages.widgets.restore_changes import RestoreChanges
 from pages.widgets.text import Text, box, card, link
 from pages.wording import count, duration, literal, plural, size
@@ -42,7 +42,7 @@ def _draw_figures(restore: Restore) -> None:
             duration(restore.duration_s),
             'nothing was written' if restore.dry_run else 'from start to end',
         ),
-        ('Entries', count(restore.file_count), 'would change' if restore.dry_run else 'brought back'),
+        ('Changes', count(total(restore)), _verb(restore)),
         ('Sent', size(restore.transferred_bytes), 'over the network'),
     ]
     with box('tiles three'):
@@ -51,6 +51,23 @@ def _draw_figures(restore: Restore) -> None:
                 Text(label, 'sub small', 'div')
                 Text(figure, 'num', 'div')
                 Text(note, 'sub small', 'div')
+
+
+def _safety(restore: Restore) -> str:
+    if not restore.safety_path:
+        return (
+            'not needed: nothing was in the way'
+            if restore.safety_copy and restore.status.good and not restore.dry_run
+            else ''
+        )
+    fate = '' if restore.undoable else ' (removed by the undo)' if restore.undone_by else ''
+    return f'{literal(restore.safety_path)} on {restore.client_name}{fate}'
+
+
+def _verb(restore: Restore) -> str:
+    if restore.dry_run:
+        return 'would be made'
+    return done(restore) or 'all was already as in the snapshot'
 
 
 def _draw_trouble(restore: Restore) -> None:
@@ -65,7 +82,7 @@ def _draw_facts(restore: Restore) -> None:
         'What': subject(restore) if len(restore.paths) < 3 else plural(len(restore.paths), 'path'),
         'Where to': target(restore),
         'Deleted there': 'what is not in the snapshot' if restore.delete else '',
-        'Safety copy': literal(restore.safety_path or ''),
+        'Safety copy': _safety(restore),
         'To know': ' '.join(restore.notes),
     }
     with card('What and where'):
@@ -73,6 +90,11 @@ def _draw_facts(restore: Restore) -> None:
             Text('Snapshot', tag='dt')
             with box(tag='dd'):
                 link(f'Backup {restore.backup_id} of {restore.job_name}', f'/backups/{restore.backup_id}')
+            for name, number in (('Undo of', restore.undo_of), ('Undone by', restore.undone_by)):
+                if number:
+                    Text(name, tag='dt')
+                    with box(tag='dd'):
+                        link(f'Restore {number}', f'/restores/{number}')
             for name, value in facts.items():
                 if value:
                     Text(name, tag='dt')

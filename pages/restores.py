@@ -25,20 +25,23 @@ def register(engine: Engine) -> None:
                 draw_restores(view)
 
 
-def draw_restores(view: View) -> Listing[Restore]:
-    """Show the restores, as they come."""
+def draw_restores(view: View) -> None:
+    """Show the restores, as they come; previews, which changed nothing, on request."""
+    with box('filters'):
+        previews = ui.switch('Previews too')
 
     async def load(query: Query) -> Page[Restore]:
-        return await ask(view.engine.restores.page, limit=query.limit, offset=query.offset)
+        history = view.engine.restores.history
+        return await ask(history, previews=previews.value, limit=query.limit, offset=query.offset)
 
     listing = Listing(_columns(view), load, label='Restores', nothing=_nothing)
+    previews.on_value_change(listing.restart)
 
     async def happened(batch: Batch) -> None:
         if batch.touches('restore'):
             await listing.reload()
 
     view.feed.on(happened)
-    return listing
 
 
 def title(restore: Restore) -> str:

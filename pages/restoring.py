@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pages.wording import listed, literal, plural, size
+from pages.wording import count, listed, literal, plural, size
 from plumbus.model import Restore
 
 Action = Literal['create', 'overwrite', 'delete', 'attributes']
@@ -92,6 +92,29 @@ def effects(restore: Restore) -> list[Effect]:
         words = f'{plural(other.count, "entry gets", "entries get")} other times, rights or owners; the contents stay.'
         told.append(Effect(icon='o_tune', words=words))
     return told
+
+
+def undo_in_words(restore: Restore) -> list[str]:
+    """Given a restore with a safety copy, say what its undo takes away and brings back."""
+    new, over, gone = (tally(restore, action).count for action in ('create', 'overwrite', 'delete'))
+    told = [f'{entries(new)} removed again: the restore made them.'] if new else []
+    if over or gone:
+        back = (
+            f'{entries(over + gone)} brought back from the safety copy; what was changed there since is lost.'
+        )
+        told.append(back)
+    return told or ['Times, rights and owners become again what they were.']
+
+
+def done(restore: Restore) -> str:
+    """Given an ended restore, return '2 created, 1 overwritten', or an empty text if nothing was to be done."""
+    words = {'create': 'created', 'overwrite': 'overwritten', 'delete': 'deleted', 'attributes': 'adjusted'}
+    parts = [
+        f'{count(tally(restore, action).count)} {words[action]}'
+        for action in ACTIONS
+        if _some(restore, action)
+    ]
+    return ', '.join(parts)
 
 
 def entries(number: int) -> str:

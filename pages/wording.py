@@ -1,7 +1,7 @@
 """Sizes, times and states in the words of the pages. Pure: no element is made here."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -10,6 +10,8 @@ import humanize
 from plumbus.model import Backup, JobView, Status, Trigger
 
 UNITS = ((86_400, 'd'), (3_600, 'h'), (60, 'min'), (1, 's'))
+# What a comparison or a dry run calls the ways in which two files differ, where people say it otherwise.
+DIFFERENCES = {'modified': 'time', 'mode': 'rights', 'xattrs': 'attributes', 'acl': 'access list'}
 NEVER = 'never'
 NONE = '–'
 
@@ -59,6 +61,7 @@ PHASES = {
     'finishing': 'Putting the snapshot in its place',
     'checking': 'Comparing with what is there',
     'restoring': 'Copying back',
+    'undoing': 'Bringing back what was there before',
 }
 
 
@@ -161,6 +164,11 @@ def listed(words: Sequence[str], most: int = 3) -> str:
     if rest > 0:
         return f'{", ".join(shown)} and {rest} more'
     return ' and '.join([', '.join(shown[:-1]), shown[-1]]) if len(shown) > 1 else ''.join(shown)
+
+
+def differences(what: Iterable[str]) -> str:
+    """Given the ways in which two files differ, return 'content, size and time'."""
+    return listed([DIFFERENCES.get(one, one) for one in what], 9)
 
 
 def literal(text: str) -> str:

@@ -12,14 +12,13 @@ from pages.calls import ask
 from pages.widgets.choices import OneOf
 from pages.widgets.listing import Cell, Column, Listing, Query, text, when
 from pages.widgets.text import Text, box, button
-from pages.wording import count, exact, listed, literal, size
+from pages.wording import count, differences, exact, literal, size
 from plumbus.backup.compare import Difference
 from plumbus.backup.explore import SnapshotFile
 from plumbus.errors import NotFound
 from plumbus.model import Page
 
 What = Literal['added', 'removed', 'changed']
-OTHER = {'modified': 'time', 'mode': 'rights'}
 WORDS: dict[What, str] = {'added': 'Added', 'removed': 'Removed', 'changed': 'Changed'}
 
 
@@ -157,7 +156,7 @@ def _page(found: Difference, what: What) -> Page[Row]:
 
 
 def _what(row: Row) -> Cell:
-    return text(listed([OTHER.get(what, what) for what in row.what], 5))
+    return text(differences(row.what))
 
 
 def _sizes(row: Row) -> Cell:

@@ -28,7 +28,6 @@ class TargetForm:
     def __init__(self, view: View, backup: Backup, paths: list[str], clients: list[Client]) -> None:
         self._backup, self._paths = backup, paths
         self._base = view.engine.settings.restore_base
-        self._may_keep = hasattr(view.engine.restores, 'undo')
         others = {client.id: client.name for client in clients if client.id != backup.client_id}
         anywhere = view.actor.scope == Scope.ADMIN
         offered = self._offered(clients, others, anywhere=anywhere)
@@ -41,7 +40,7 @@ class TargetForm:
             example = f'{self._base or "/srv"}/restored'
             self.form.text('restore_path', 'Folder', placeholder=example, autocomplete='off')
         with box('stack tight'):
-            self.form.switch('safety_copy', SAFETY, value=self._may_keep)
+            self.form.switch('safety_copy', SAFETY, value=True)
             self.form.switch('delete', DELETE, value=False).visible = anywhere
         self._arrange()
 
@@ -72,7 +71,7 @@ class TargetForm:
         where = self._where.value
         self._client_area.visible = where == 'client'
         self._path_area.visible = where != 'origin'
-        self.form.element('safety_copy').visible = where != 'server' and self._may_keep
+        self.form.element('safety_copy').visible = where != 'server'
         self._words.text = self._explained(where)
 
     def _explained(self, where: Where) -> str:

@@ -7,7 +7,7 @@ from pages.restoring import ACTIONS, Action, moment_in, of_action, tally
 from pages.widgets.choices import OneOf
 from pages.widgets.listing import Cell, Column, Listing, Query, text
 from pages.widgets.text import Text, box
-from pages.wording import ago, count, exact, listed, literal, size
+from pages.wording import ago, count, differences, exact, literal, size
 from plumbus.model import Page, Restore
 
 ICONS = {'folder': 'o_folder', 'link': 'o_link'}
@@ -60,7 +60,7 @@ class RestoreChanges:
             return text('')
         cell = self._state(change, 'size', 'modified')
         what = change.get('what') or ()
-        return {**cell, 'under': f'other {listed(list(what), 4)}' if what else cell['under']}
+        return {**cell, 'under': f'other {differences(what)}' if what else cell['under']}
 
     def _state(self, change: Change, figure: str, moment: str) -> Cell:
         bytes_, when = change.get(figure), moment_in(change, moment)

@@ -11,7 +11,7 @@ from plumbus.backup.restore import ONLY_RSYNC
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.errors import Conflict, InvalidInput, NotFound
 from plumbus.events import Changed
-from plumbus.model import Backup, Client, Restore, RestoreRequest, Status, checked
+from plumbus.model import Backup, Client, Page, Restore, RestoreRequest, Status, checked
 from plumbus.scheduling.queue import Priority, Ticket
 from plumbus.services.runs import Runs
 from plumbus.store.documents import Documents
@@ -53,6 +53,15 @@ class Restores(Runs[Restore]):
                 **told_of(backup, snapshot, asked.paths),
             ),
         )
+
+    def history(self, *, previews: bool = False, limit: int = 100, offset: int = 0) -> Page[Restore]:
+        """Return a page of the restores, newest first, and how many there are; dry runs only with `previews`."""
+
+        def wanted(raw: Mapping[str, Any]) -> bool:
+            return previews or not raw.get('dry_run')
+
+        found = self.records.select(wanted, limit=limit, offset=offset)
+        return Page(self.with_places(found.items), found.total)
 
     def undo(self, restore_id: int) -> Restore:
         """Given a restore with a safety copy, queue a run that brings back what was before it, and return its record.

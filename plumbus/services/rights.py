@@ -142,7 +142,7 @@ RIGHTS: Mapping[str, Right] = {
     'backups.preview': Right(action='backup.preview', details=_paths),
     'backups.image': Right(action='backup.preview', details=_paths),
     'backups.text_diff': Right(action='backup.preview', details=_paths),
-    **_readings('restores', 'page get log log_tail'),
+    **_readings('restores', 'page history get log log_tail'),
     'restores.start': Right(scope=RUN, action='restore.start', stricter=_restore_elsewhere, details=_restore_details),
     'restores.undo': Right(action='restore.undo'),
     'restores.cancel': Right(scope=RUN, action='restore.cancel'),

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from nicegui import ui
 from nicegui.testing import User, user_simulation
 
 from tests.support.page_engine import PageEngine
+from tests.support.past import Past, past
+from tests.support.sshd import Sshd
 
 
 @pytest.fixture
@@ -29,6 +32,22 @@ async def user(engine: PageEngine, caplog: pytest.LogCaptureFixture) -> AsyncIte
         yield visitor
     errors = [record.getMessage() for record in caplog.get_records('call') if record.levelno >= logging.ERROR]
     assert errors == []
+
+
+@pytest.fixture(scope='module')
+def lived(sshd: Sshd) -> Iterator[Past]:
+    """A real engine with five snapshots of a small machine; a module that wants it says so with an `engine` of its own."""
+    folder = sshd.folder / f'past-{secrets.token_hex(4)}'
+    folder.mkdir()
+    with past(folder, sshd) as made:
+        yield made
+
+
+@pytest.fixture
+async def visitor(user: User, lived: Past) -> User:
+    """Someone who is logged in to the real engine."""
+    user.http_client.cookies.set('plumbus_session', lived.token)
+    return user
 
 
 async def until(holds: Callable[[], bool], seconds: float = 5) -> None:
