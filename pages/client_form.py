@@ -160,10 +160,19 @@ class ClientForm:
         self._private_key.visible, self._key_path.visible = login == 'private_key', login == 'key_path'
 
     async def _load_command(self) -> None:
-        command = (await ask(self._engine.system.public_key)).install_command
+        key = await ask(self._engine.system.public_key)
         with self._command_area:
             Text('Run this once on the client, as the login above:', 'small')
-            code_to_copy(command)
+            code_to_copy(key.install_command)
+            with ui.expansion('Other ways in').classes('near'):
+                Text(
+                    'All files of the machine: an admin of it runs this. It makes a user “plumbus” for PLUMBUS alone, that may run rsync '
+                    'as root and nothing else. Enter plumbus as the login above, and switch on sudo.',
+                    'small',
+                )
+                code_to_copy(key.dedicated_command)
+                Text('Rsync and nothing else, with the files that the login above can read:', 'small')
+                code_to_copy(key.rsync_command)
 
 
 def code_to_copy(code: str) -> None:

@@ -20,6 +20,7 @@ from plumbus.services.jobs import Jobs
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents
 from plumbus.transfer.keys import Keys
+from plumbus.transfer.onboarding import dedicated_command, login_command, rsync_only_command
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,13 @@ RESTART = 'Restart PLUMBUS, and look into logs/plumbus.log.'
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """PLUMBUS's own key, and one line to paste on a client that lets it in."""
+    """PLUMBUS's own key, and lines to paste on a client that let it in: `install_command` as the login that runs it,
+    `dedicated_command` as a user of its own that may run rsync as root, `rsync_command` as the login, for rsync alone."""
 
     public_key: str
     install_command: str
+    dedicated_command: str = ''
+    rsync_command: str = ''
 
 
 @dataclass(kw_only=True, slots=True)
@@ -120,7 +124,8 @@ class System:
 
     def public_key(self) -> PublicKey:
         """Return PLUMBUS's own key and how to install it."""
-        return PublicKey(self.keys.public_key, self.keys.install_command())
+        key = self.keys.public_key
+        return PublicKey(key, login_command(key), dedicated_command(key), rsync_only_command(key))
 
 
 def _backups_and_restores(tickets: Iterable[Ticket]) -> int:

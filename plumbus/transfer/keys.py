@@ -66,14 +66,6 @@ class Keys:
         encoding, form = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
         return f'{key.public_key().public_bytes(encoding, form).decode()} {COMMENT}'
 
-    def install_command(self) -> str:
-        """Return one line to paste on a client: it lets PLUMBUS log in there as whoever runs it."""
-        key, file = self.public_key, '~/.ssh/authorized_keys'
-        return (
-            f"mkdir -p ~/.ssh && chmod 700 ~/.ssh && touch {file} && chmod 600 {file}"
-            f" && (grep -qF '{key.split()[1]}' {file} || printf '\\n%s\\n' '{key}' >> {file})"
-        )  # fmt: skip
-
     @property
     def known_hosts_path(self) -> Path:
         """The pinned host keys in OpenSSH's format, one line `alias type key` for each; it may not exist yet."""

@@ -492,4 +492,6 @@ class System:
         return SimpleNamespace(
             public_key=key,
             install_command=f"mkdir -p ~/.ssh && chmod 700 ~/.ssh && echo '{key}' >> ~/.ssh/authorized_keys",
+            dedicated_command=f"sudo sh -c 'useradd plumbus; echo {key}'",
+            rsync_command=f"echo 'restrict {key}' >> ~/.ssh/authorized_keys",
         )

@@ -102,21 +102,6 @@ def test_it_refuses_an_alias_that_ssh_could_misread(keys: Keys, alias: str) -> N
         keys.pin(alias, KEY)
 
 
-@pytest.mark.parametrize('before', [None, '', 'ssh-rsa AAAA other', f'{KEY}\n'])
-def test_its_install_command_adds_the_key_once(keys: Keys, tmp_path: Path, before: str | None) -> None:
-    file = tmp_path / '.ssh' / 'authorized_keys'
-    if before is not None:
-        file.parent.mkdir()
-        file.write_text(before)
-    for _ in range(2):
-        subprocess.run(
-            ['sh', '-c', keys.install_command()], env={'HOME': str(tmp_path), 'PATH': '/usr/bin:/bin'}, check=True, timeout=20
-        )  # fmt: skip
-    lines = [line for line in file.read_text().splitlines() if line]
-    assert lines == [*([before.strip()] if before else []), keys.public_key]
-    assert modes(file.parent) == {'.ssh': 'drwx------', 'authorized_keys': '-rw-------'}
-
-
 def test_it_says_when_the_folder_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     with pytest.raises(StoreError, match='keys folder'):
