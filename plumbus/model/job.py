@@ -101,12 +101,14 @@ class Job(Record):
 
 
 class JobView(Job):
-    """A job with what follows from its schedule and history; `source_path` is the first of `source_paths`.
+    """A job with what follows from its client, schedule and history; `source_path` is the first of `source_paths`.
 
     `overdue`: it has had no good backup for longer than its schedule and its grace allow, `overdue_since` then.
     """
 
     client_name: str = ''
+    host: str = ''
+    username: str = ''
     source_path: str = ''
     next_run: AwareDatetime | None = None
     last_run: AwareDatetime | None = None

@@ -167,6 +167,8 @@ class Jobs:
                 'overdue': late is not None,
                 'overdue_since': late,
                 'client_name': client.name if client else '',
+                'host': client.host if client else '',
+                'username': client.username if client else '',
                 'source_path': job.source_paths[0],
                 'next_run': self.plan.next_run(job.id),
                 'last_run': last.get('start_time') or last.get('created_at'),
