@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON_HERE := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test unit e2e check format lock docs image image-test wheels clean
+.PHONY: help setup run demo test unit e2e check format lock docs screenshots image image-test wheels clean
 
 help: ## Show this list
 	@echo 'PLUMBUS: make TARGET'
@@ -48,6 +48,10 @@ docs: ## Write the table of causes anew and build the documentation into docs/si
 	@scripts/setup.sh test
 	@$(PYTHON_HERE) -m scripts.troubleshooting
 	@$(PYTHON_HERE) -m sphinx -W --keep-going -q -b dirhtml docs docs/site
+
+screenshots: ## Take the pictures in docs/screenshots/ anew
+	@scripts/setup.sh test
+	@$(PYTHON_HERE) -m scripts.screenshots
 
 image: ## Build the container image plumbus:local with docker, podman or buildah
 	@scripts/image.sh

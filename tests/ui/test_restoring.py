@@ -55,6 +55,8 @@ async def test_it_restores_to_another_folder_after_showing_what_that_creates(
     user_click(create, 'click', {})
     await until((target / '.homeassistant' / 'automations.yaml').exists, seconds=20)
     assert '22:30:00' in (target / '.homeassistant' / 'automations.yaml').read_text()
+    restores = lived.engine.restores
+    await until(lambda: all(one.status.finished for one in restores.page().items), seconds=20)
     shutil.rmtree(target)
 
 
