@@ -16,11 +16,14 @@ Result = TypeVar('Result')
 
 
 async def ask(call: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs) -> Result:
-    """Given a blocking call of the engine, make it in a thread, on behalf of whose page this is, and return its result."""
+    """Given a blocking call of the engine, make it in a thread, on behalf of whose page this is, and return its result.
+
+    Raise CancelledError if that page is closed meanwhile: there is nobody to show it to.
+    """
     page = present_page()
     asked = partial(call, *args, **kwargs)
     result = await run.io_bound(visitors().on_behalf, token_of(page), address_of(page), asked)
-    if result is None and app.is_stopping:
+    if page.is_deleted or (result is None and app.is_stopping):
         raise asyncio.CancelledError
     return cast(Result, result)
 
