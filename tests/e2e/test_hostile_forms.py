@@ -74,7 +74,7 @@ def visitor(browser: Browser, served: Served, sshd: Sshd) -> Iterator[Page]:
     page.get_by_role('button', name='Log in').click()
     page.wait_for_url('**/')
     yield page
-    assert page.evaluate('window.hit') is None
+    page.wait_for_function('() => window.hit === undefined')
     context.close()
     assert [told for told in complaints.found if not ANSWERS.search(told)] == []
     assert not OUR_CODE.search(served.text)
@@ -85,7 +85,7 @@ def test_what_is_stored_is_shown_letter_by_letter(visitor: Page) -> None:
         visitor.goto(address)
         expect(visitor.get_by_role('heading', level=1).first).to_be_visible()
         expect(visitor.locator('.q-skeleton')).to_have_count(0)
-        assert visitor.evaluate('window.hit') is None
+        visitor.wait_for_function('() => window.hit === undefined')
         if address in {'/clients', '/jobs'}:
             for text in TEXTS[:6]:
                 expect(visitor.get_by_text(text).first).to_be_visible()
@@ -110,4 +110,4 @@ def test_what_is_typed_does_nothing(visitor: Page, address: str) -> None:
                 button.click()
                 break
         expect(visitor.get_by_role('main')).to_be_visible()
-        assert visitor.evaluate('window.hit') is None
+        visitor.wait_for_function('() => window.hit === undefined')
