@@ -5,7 +5,8 @@ from datetime import tzinfo
 
 from nicegui.events import ClickEventArguments, Handler
 
-from pages.widgets.text import Text, box, button, button_link, card
+from pages.widgets.lines import draw_lines
+from pages.widgets.text import Text, box, button, button_link, card, draw_tiles
 from pages.widgets.when import When
 from pages.wording import count, duration, plural, size
 from plumbus.model import Backup, Status
@@ -92,12 +93,7 @@ def _draw_figures(backup: Backup) -> None:
         ('Fetched', size(backup.transferred_bytes), f'{size(backup.disk_bytes)} more on disk'),
         ('New · changed · gone', changes, f'of {plural(backup.file_count, "file")}'),
     )
-    with box('tiles'):
-        for label, figure, note in tiles:
-            with box('card tile'):
-                Text(label, 'sub small', 'div')
-                Text(figure, 'num', 'div')
-                Text(note, 'sub small', 'div')
+    draw_tiles(tiles)
     if remark := OWNERS.get(backup.owners or ''):
         Text(remark, 'sub small', 'p').mark('owners')
 
@@ -107,6 +103,5 @@ def _told_above(backup: Backup, line: str) -> bool:
 
 
 def _draw_warnings(warnings: Sequence[str]) -> None:
-    with card('Warnings', plural(len(warnings), 'line')), box('warnings divided mono', 'ul'):
-        for warning in warnings:
-            Text(warning, tag='li')
+    with card('Warnings', plural(len(warnings), 'line')):
+        draw_lines(warnings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pages.wording import Look
+from pages.wording import WAITING, Look
 from plumbus.model import EVENT_KINDS, Delivery, EventKind
 
 KINDS: Mapping[EventKind, str] = {
@@ -22,7 +22,6 @@ SHORT = {
 WEEKDAYS = dict(enumerate(('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')))
 SENT = Look(tone='ok', icon='o_check', word='delivered')
 NOT_SENT = Look(tone='fa', icon='o_close', word='not delivered')
-WAITING = Look(tone='no', icon='o_schedule', word='waiting')
 AGAIN = Look(tone='wa', icon='o_replay', word='trying again')
 ON = Look(tone='ok', icon='o_notifications_active', word='on')
 OFF = Look(tone='no', icon='o_notifications_off', word='off')

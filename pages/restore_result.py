@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from pages.restoring import done, effects, subject, target, total
+from pages.widgets.lines import draw_lines
 from pages.widgets.restore_changes import RestoreChanges
-from pages.widgets.text import Text, box, card, link
+from pages.widgets.text import Text, box, card, draw_tiles, link
 from pages.wording import count, duration, literal, plural, size
 from plumbus.model import Restore, Status
 
@@ -45,12 +46,7 @@ def _draw_figures(restore: Restore) -> None:
         ('Changes', count(total(restore)), _verb(restore)),
         ('Sent', size(restore.transferred_bytes), 'over the network'),
     ]
-    with box('tiles three'):
-        for label, figure, note in tiles:
-            with box('card tile'):
-                Text(label, 'sub small', 'div')
-                Text(figure, 'num', 'div')
-                Text(note, 'sub small', 'div')
+    draw_tiles(tiles, 'tiles three')
 
 
 def _safety(restore: Restore) -> str:
@@ -104,6 +100,5 @@ def _draw_facts(restore: Restore) -> None:
 
 
 def _draw_lines(name: str, words: str, lines: Sequence[str]) -> None:
-    with card(name, f'{count(len(lines))} {words}'), box('warnings divided mono', 'ul'):
-        for line in lines:
-            Text(literal(line), tag='li')
+    with card(name, f'{count(len(lines))} {words}'):
+        draw_lines(lines)

@@ -11,6 +11,7 @@ from pages.calls import ask, told
 from pages.frame import View
 from pages.live import Batch
 from pages.restoring import act_in_words, dangerous, effects, target, total
+from pages.widgets.lines import draw_folded
 from pages.widgets.progress import bar, show_bar
 from pages.widgets.restore_changes import RestoreChanges
 from pages.widgets.text import Text, box, button
@@ -191,9 +192,4 @@ def draw_remarks(run: Restore) -> None:
             Text(words, 'wrap-any', 'p')
     for name, lines in (('Missing in the snapshot', run.missing), ('Damaged in the snapshot', run.damaged)):
         if lines:
-            with (
-                ui.expansion(f'{name}: {plural(len(lines), "entry", "entries")}').classes('w-full panel'),
-                box('warnings divided mono', 'ul'),
-            ):
-                for line in lines:
-                    Text(literal(line), tag='li')
+            draw_folded(name, lines).classes('panel')

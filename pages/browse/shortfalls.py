@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from nicegui import ui
-
+from pages.widgets.lines import draw_folded
 from pages.widgets.text import Text, box, link
-from pages.wording import literal, plural
 from plumbus.model import Backup, Status
 
 
@@ -36,10 +34,5 @@ def _notice(tone: str, title: str, words: str, lines: Sequence[str], backup: Bac
         Text(title, 'strong', 'h2')
         Text(words, 'wrap-any', 'p')
         if lines:
-            with (
-                ui.expansion(f'Which: {plural(len(lines), "entry", "entries")}').classes('w-full'),
-                box('warnings divided mono', 'ul'),
-            ):
-                for line in lines:
-                    Text(literal(line), tag='li')
+            draw_folded('Which', lines)
         link('The record of this backup', f'/backups/{backup.id}')

@@ -1,5 +1,7 @@
 """Boxes and texts with the right HTML tag, buttons in the few kinds there are."""
 
+from collections.abc import Iterable
+
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import ClickEventArguments, Handler
@@ -30,6 +32,16 @@ def card(title: str = '', note: str = '', *, classes: str = '') -> ui.element:
             if note:
                 Text(note, 'sub')
     return frame
+
+
+def draw_tiles(tiles: Iterable[tuple[str, str, str]], classes: str = 'tiles') -> None:
+    """Given names, figures and a note on each, draw them as tiles side by side."""
+    with box(classes):
+        for name, figure, note in tiles:
+            with box('card tile'):
+                Text(name, 'sub small', 'div')
+                Text(figure, 'num', 'div')
+                Text(note, 'sub small', 'div')
 
 
 def link(text: str, target: str, classes: str = '') -> ui.link:

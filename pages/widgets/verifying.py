@@ -5,6 +5,7 @@ from nicegui import ui
 from pages.calls import ask, told
 from pages.frame import View
 from pages.live import Batch
+from pages.widgets.lines import draw_lines
 from pages.widgets.progress import bar, done, left, show_bar
 from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, button, link
@@ -108,9 +109,7 @@ class VerifyCard:
         return max(len(self._backup.verify_errors), told_of)
 
     def _draw_damage(self, backup: Backup) -> None:
-        with box('warnings divided mono', 'ul').props('tabindex=0 aria-label="What is damaged"'):
-            for error in backup.verify_errors:
-                Text(error, tag='li')
+        draw_lines(backup.verify_errors).props('tabindex=0 aria-label="What is damaged"')
         more = self._errors() - len(backup.verify_errors)
         if more > 0:
             Text(f'and {plural(more, "more", "more")}', 'sub', 'p')

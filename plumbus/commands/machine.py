@@ -1,24 +1,21 @@
 """What `check` looks at on this machine: the user, the clock's zone, the port, the programs that do the work."""
 
 import errno
-import http.client
 import os
 import pwd
 import re
 import shutil
 import socket
-import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfoNotFoundError
 
-import orjson
-
 from plumbus.backup.capabilities import local_rsync
 from plumbus.backup.shortcomings import shortcomings_of_rsync
 from plumbus.cancellation import Cancellation
 from plumbus.commands.findings import Finding, ok, problem, warning
+from plumbus.commands.server import version_there
 from plumbus.config import Settings
 from plumbus.errors import TransferFailed
 from plumbus.services.certificate import certificate
@@ -27,9 +24,7 @@ from plumbus.transfer import process, rsync
 PROGRAMS = {'cp': 'coreutils', 'sync': 'coreutils'}
 OLDEST_SSH = (8, 4)  # the first that knows SSH_ASKPASS_REQUIRE
 OLDEST_RSYNC = (3, 2, 3)  # the first that knows --mkpath and the checksums of the manifest
-ANSWER_LIMIT_S = 5
 FEW_DAYS = 14
-LOOPBACK = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104 # nosec B104 -- looked up, not listened on
 
 
 def check_configuration(settings: Settings) -> Iterator[Finding]:
@@ -81,7 +76,7 @@ def check_port(settings: Settings) -> Iterator[Finding]:
         with socket.create_server((settings.host, settings.port), family=family):
             yield ok('port', f'{where} is free')
     except OSError as error:
-        if error.errno == errno.EADDRINUSE and (version := _version_there(settings)):
+        if error.errno == errno.EADDRINUSE and (version := version_there(settings)):
             yield ok('port', f'PLUMBUS {version} answers at {where}')
             return
         reason = (error.strerror or str(error)).partition(' (while')[0]
@@ -156,29 +151,6 @@ def _scheme(settings: Settings) -> str:
 def _address(settings: Settings) -> str:
     host = f'[{settings.host}]' if ':' in settings.host else settings.host
     return f'{host}:{settings.port}'
-
-
-def _version_there(settings: Settings) -> str:
-    where = LOOPBACK.get(settings.host, settings.host), settings.port
-    link: http.client.HTTPConnection
-    if settings.tls_cert:
-        unchecked = ssl.create_default_context()
-        unchecked.check_hostname, unchecked.verify_mode = (
-            False,
-            ssl.CERT_NONE,
-        )  # it bears another name than ours
-        link = http.client.HTTPSConnection(*where, timeout=ANSWER_LIMIT_S, context=unchecked)
-    else:
-        link = http.client.HTTPConnection(*where, timeout=ANSWER_LIMIT_S)
-    try:
-        link.request('GET', '/api/version')
-        answer = orjson.loads(link.getresponse().read(1000))
-    except (OSError, http.client.HTTPException, ValueError):
-        return ''
-    finally:
-        link.close()
-    version = answer.get('version') if isinstance(answer, dict) else None
-    return version if isinstance(version, str) else ''
 
 
 def _first_words(argv: list[str], home: Path) -> str:

@@ -1,7 +1,7 @@
 """The running server of this data folder, asked over its REST API as any other program would."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from plumbus.store.documents import utc_now
 
 HERE = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104  # nosec B104 - looked up, not listened on
 LIMIT_S = 90
+LOOK_LIMIT_S = 5
 LIFETIME = timedelta(days=1)
 
 
@@ -57,16 +58,30 @@ def running_server(settings: Settings, scope: Scope = Scope.RUN) -> Iterator[Ser
 
     Raise PlumbusError if the data folder is not there or not ours.
     """
-    with _token(settings, scope) as token:
-        http = httpx.Client(
-            base_url=_address(settings),
-            headers={'Authorization': f'Bearer {token}'},
-            timeout=LIMIT_S,
-            trust_env=False,
-            verify=False,  # noqa: S501  # nosec B501 - the certificate bears another name than this machine's own address
-        )
-        with http:
-            yield Server(http)
+    with (
+        _token(settings, scope) as token,
+        _asking(settings, LIMIT_S, {'Authorization': f'Bearer {token}'}) as http,
+    ):
+        yield Server(http)
+
+
+def version_there(settings: Settings) -> str:
+    """Given the settings of a server of this machine, return the version of the PLUMBUS that answers there, or ''."""
+    with _asking(settings, LOOK_LIMIT_S) as http, suppress(PlumbusError):
+        answer = Server(http).call('GET', '/version')
+        version = answer.get('version') if isinstance(answer, dict) else None
+        return version if isinstance(version, str) else ''
+    return ''
+
+
+def _asking(settings: Settings, limit_s: float, headers: Mapping[str, str] | None = None) -> httpx.Client:
+    return httpx.Client(
+        base_url=_address(settings),
+        headers=headers,
+        timeout=limit_s,
+        trust_env=False,
+        verify=False,  # noqa: S501  # nosec B501 - the certificate bears another name than this machine's own address
+    )
 
 
 def _address(settings: Settings) -> str:

@@ -7,14 +7,14 @@ from httpx import AsyncClient
 
 from tests.contract.test_api_access import assert_problem
 from tests.support.fake_engine import ScriptedEngine
-from tests.support.sshd import IS_ROOT, Sshd
+from tests.support.marks import needs_root
+from tests.support.sshd import Sshd
 
 FIELDS = {'name': 'Pi in the attic', 'host': 'pi.local', 'username': 'pi'}
 SHOWN = {
     'id', 'name', 'host', 'port', 'username', 'auth_method', 'key_path', 'use_sudo', 'jump_client_id', 'host_key', 'has_password',
     'has_private_key', 'created_at', 'updated_at', 'revision',
 }  # fmt: skip
-needs_root = pytest.mark.skipif(not IS_ROOT, reason='needs root: the sample sshd gets a user with a password')
 
 
 async def test_it_creates_a_client_with_the_usual_settings(api: AsyncClient) -> None:

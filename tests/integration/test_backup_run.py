@@ -4,12 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
-import pytest
-
 from plumbus.backup.manifest import read_manifest
 from plumbus.engine import Engine
 from plumbus.model import Status
 from tests.support.engines import back_up, copy_of, differences, job_for, state_of, tree_of, write
+from tests.support.marks import needs_root
 from tests.support.sshd import IS_ROOT, Sshd
 from tests.support.zoo import give, make_many, make_zoo
 
@@ -20,7 +19,7 @@ def test_it_copies_a_zoo_of_files_identically(engine: Engine, sshd: Sshd, zoo: P
     assert differences(zoo, copy_of(engine, backup, zoo)) == ''
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: sudo on the client and foreign owners')
+@needs_root
 def test_it_copies_what_only_root_can_read(engine: Engine, sshd: Sshd, source: Path) -> None:
     make_zoo(source, root=True)
     with sshd.sudo_allowed():
@@ -158,9 +157,7 @@ def test_it_leaves_out_what_is_excluded(engine: Engine, sshd: Sshd, source: Path
     assert [path.name for path in copy_of(engine, second, source).iterdir()] == ['keep']
 
 
-@pytest.mark.skipif(
-    not IS_ROOT, reason='needs root: the login must be another than the one that runs the tests'
-)
+@needs_root
 def test_it_warns_of_files_that_cannot_be_read_and_keeps_no_stale_copy(
     engine: Engine, sshd: Sshd, source: Path
 ) -> None:

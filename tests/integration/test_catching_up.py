@@ -2,9 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from plumbus.errors import StoreError
 from plumbus.model import Backup, Status, Trigger
 from plumbus.scheduling.scheduler import DueRun
 from tests.support.clock import Clock
-from tests.support.engines import settings, until
+from tests.support.engines import running_engine, until
 from tests.support.fake_engine import ScriptedEngine
 
 EVENING = datetime(2026, 11, 22, 20, tzinfo=UTC)
@@ -30,17 +30,7 @@ def clock() -> Clock:
 @pytest.fixture
 def plumbus(tmp_path: Path, clock: Clock) -> Callable[[], Any]:
     """Each call is PLUMBUS from its start to its end, always on the same data folder."""
-
-    @contextmanager
-    def session() -> Iterator[ScriptedEngine]:
-        engine = ScriptedEngine(settings(tmp_path / 'data', TZ='UTC', verify_share=0), clock)
-        engine.start()
-        try:
-            yield engine
-        finally:
-            engine.stop()
-
-    return session
+    return partial(running_engine, tmp_path / 'data', clock, ScriptedEngine, TZ='UTC', verify_share=0)
 
 
 def add_job(engine: ScriptedEngine, **fields: object) -> int:

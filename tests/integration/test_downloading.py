@@ -13,8 +13,9 @@ import pytest
 from plumbus.backup.archives import Format
 from plumbus.engine import Engine
 from tests.support.engines import back_up, copy_of, job_for, until
+from tests.support.marks import needs_root
 from tests.support.served import TOKEN, Served
-from tests.support.sshd import IS_ROOT, Sshd
+from tests.support.sshd import Sshd
 
 COMPARE = ['rsync', '-rlptgoDHnc', '--itemize-changes', '--delete']
 
@@ -30,7 +31,7 @@ def unpacked(engine: Engine, backup_id: int, path: Path, form: Format, folder: P
     return folder / path.name
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: owners are compared')
+@needs_root
 def test_a_zoo_comes_back_out_of_an_archive(engine: Engine, sshd: Sshd, zoo: Path, tmp_path: Path) -> None:
     job = job_for(engine, sshd, zoo)
     back_up(engine, job.id)

@@ -4,12 +4,11 @@ import os
 import socket
 from pathlib import Path
 
-import pytest
-
 from plumbus.engine import Engine
 from plumbus.model import Backup, Client, Status
 from tests.support.engines import add_client, back_up, job_for, restored, until, write
-from tests.support.sshd import IS_ROOT, Sshd
+from tests.support.marks import needs_root
+from tests.support.sshd import Sshd
 
 
 def failed(engine: Engine, client: Client, path: str = '/etc/hostname') -> Backup:
@@ -20,7 +19,7 @@ def failed(engine: Engine, client: Client, path: str = '/etc/hostname') -> Backu
     return backup
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: only then the sample client has a password')
+@needs_root
 def test_it_tells_of_a_wrong_password(engine: Engine, sshd: Sshd) -> None:
     client = add_client(engine, sshd, auth_method='password', password=sshd.password)
     assert engine.clients.test(client.id).success
@@ -79,9 +78,8 @@ def test_it_tells_of_a_changed_host_key_until_it_is_trusted(engine: Engine, sshd
     assert back_up(engine, job.id).status is Status.COMPLETED
 
 
+@needs_root
 def test_it_tells_that_nothing_could_be_read(engine: Engine, sshd: Sshd) -> None:
-    if not IS_ROOT:
-        pytest.skip('needs root: a file that the login cannot read')
     secret = sshd.folder / f'secret-{os.getpid()}'
     secret.write_text('x')
     secret.chmod(0o600)

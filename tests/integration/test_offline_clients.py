@@ -2,8 +2,8 @@
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from plumbus.errors import NotFound
 from plumbus.model import Backup, Status, Trigger
 from plumbus.scheduling.scheduler import DueRun
 from tests.support.clock import Clock
-from tests.support.engines import add_client, copy_of, job_for, settings, until, write
+from tests.support.engines import add_client, copy_of, job_for, running_engine, until, write
 from tests.support.sshd import Sshd
 
 NIGHT = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -35,16 +35,7 @@ def nobody() -> Iterator[int]:
 
 @pytest.fixture
 def plumbus(tmp_path: Path, clock: Clock) -> Callable[[], Any]:
-    @contextmanager
-    def session() -> Iterator[Engine]:
-        engine = Engine(settings(tmp_path / 'data', TZ='UTC', max_parallel=1, verify_share=0), clock)
-        engine.start()
-        try:
-            yield engine
-        finally:
-            engine.stop()
-
-    return session
+    return partial(running_engine, tmp_path / 'data', clock, TZ='UTC', max_parallel=1, verify_share=0)
 
 
 def offline_job(engine: Engine, sshd: Sshd, source: Path, nobody: int, **fields: object) -> int:

@@ -22,11 +22,11 @@ from tests.support.canary import Canary, make_canary
 from tests.support.edits import EDITS, World
 from tests.support.engines import differences, running_engine
 from tests.support.facts import Fact, Facts, facts, same, unchanged
+from tests.support.marks import needs_root
 from tests.support.near import Near, near_clients
-from tests.support.sshd import IS_ROOT
 from tests.support.truth import digests, misfits_of
 
-pytestmark = pytest.mark.skipif(not IS_ROOT, reason='needs root: owners, devices and trusted attributes')
+pytestmark = needs_root
 HISTORIES = int(os.environ.get('HISTORIES', '110'))
 ONE_THIRD = settings(
     max_examples=max(1, HISTORIES // 3),

@@ -1,8 +1,8 @@
 """Quiet hours: planned runs wait for their end, running ones are paused or slowed down, and nothing that has come is lost."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from plumbus.errors import InvalidInput
 from plumbus.model import Backup, Status, Trigger
 from plumbus.scheduling.scheduler import DueRun
 from tests.support.clock import Clock
-from tests.support.engines import copy_of, differences, job_for, settings, until, write
+from tests.support.engines import copy_of, differences, job_for, running_engine, until, write
 from tests.support.sshd import Sshd
 
 EVENING = datetime(2026, 11, 22, 21, 50, tzinfo=UTC)
@@ -29,16 +29,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def plumbus(tmp_path: Path, clock: Clock) -> Callable[..., Any]:
-    @contextmanager
-    def session(**changes: Any) -> Iterator[Engine]:
-        engine = Engine(settings(tmp_path / 'data', TZ='UTC', verify_share=0, **changes), clock)
-        engine.start()
-        try:
-            yield engine
-        finally:
-            engine.stop()
-
-    return session
+    return partial(running_engine, tmp_path / 'data', clock, TZ='UTC', verify_share=0)
 
 
 def planned(engine: Engine, job_id: int) -> Backup:

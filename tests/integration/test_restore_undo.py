@@ -14,6 +14,7 @@ from plumbus.errors import Conflict, InvalidInput
 from plumbus.model import Restore, Status
 from tests.integration.test_restore_plan import messy, ruin
 from tests.support.engines import DEADLINE_S, back_up, job_for, restored, write
+from tests.support.marks import needs_root
 from tests.support.sshd import IS_ROOT, Sshd
 
 __all__ = ['messy']
@@ -50,9 +51,7 @@ def ruin_more(folder: Path, sshd: Sshd) -> None:
     os.utime(folder, ns=(5, 1_300_000_000_987_654_321))
 
 
-@pytest.mark.parametrize(
-    'sudo', [False, pytest.param(True, marks=pytest.mark.skipif(not IS_ROOT, reason='needs root'))]
-)
+@pytest.mark.parametrize('sudo', [False, pytest.param(True, marks=needs_root)])
 def test_undo_brings_back_exactly_what_was_there(engine: Engine, sshd: Sshd, messy: Path, sudo: bool) -> None:
     if not sudo:
         _undo_all(engine, sshd, messy, client={})

@@ -13,7 +13,7 @@ from plumbus.engine import Engine
 from plumbus.model import Status
 from plumbus.transfer.names import path_text
 from tests.support.engines import add_client, back_up, copy_of, differences, job_for, restored, write
-from tests.support.marks import needs_root
+from tests.support.marks import needs_root, needs_rrsync
 from tests.support.sshd import Sshd
 from tests.support.zoo import NAMES, give, make_many, make_zoo
 
@@ -110,7 +110,7 @@ def test_a_restore_that_was_cut_off_is_completed_by_the_next_one(
     assert left == []
 
 
-@pytest.mark.skipif(not shutil.which('rrsync'), reason='needs rrsync, which comes with rsync')
+@needs_rrsync
 @pytest.mark.parametrize('dry_run', [True, False])
 def test_a_key_that_may_only_read_is_told_at_the_start(
     engine: Engine, sshd: Sshd, source: Path, dry_run: bool
@@ -129,7 +129,7 @@ def test_a_key_that_may_only_read_is_told_at_the_start(
     assert (source / 'note').read_text() == 'of today'
 
 
-@pytest.mark.skipif(not shutil.which('rrsync'), reason='needs rrsync, which comes with rsync')
+@needs_rrsync
 def test_a_key_bound_to_one_folder_restores_there_and_says_so_elsewhere(
     engine: Engine, sshd: Sshd, source: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """Real failures of a real rsync, told in plain words. A script stands in for ssh where the far side is not the point."""
 
-import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from plumbus.cancellation import Cancellation
 from plumbus.transfer.outcome import Explanation, Stage, explain
 from plumbus.transfer.process import run
 from plumbus.transfer.rsync import Options, environment, fetch_all_arguments, push_arguments, scan_arguments
+from tests.support.marks import needs_root
 
-IS_ROOT = os.geteuid() == 0
 OPTIONS = Options(timeout_s=10)
 SSH = 'ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null'
 
@@ -93,7 +92,7 @@ def test_it_tells_that_ssh_is_missing_here(tmp_path: Path, source: Path) -> None
     assert scan(tmp_path, '/no/such/ssh', str(source)).cause == 'ssh_missing'
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: reads as another user')
+@needs_root
 def test_it_lists_what_could_not_be_read(tmp_path: Path, source: Path) -> None:
     as_nobody = 'exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c "$*"'
     for folder in (tmp_path, *tmp_path.parents[:-2]):
@@ -128,7 +127,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(['umount', '--lazy', folder], check=True)
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: mounts a small disk')
+@needs_root
 def test_it_tells_a_full_disk(tmp_path: Path, source: Path, small_disk: Path) -> None:
     (source / 'large').write_bytes(b'x' * 2_000_000)
     argv = fetch_all_arguments(OPTIONS, shell(tmp_path), 'x', [str(source)], small_disk)
@@ -139,7 +138,7 @@ def test_it_tells_a_full_disk(tmp_path: Path, source: Path, small_disk: Path) ->
     assert 'data folder' in explanation.message
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: mounts a small disk')
+@needs_root
 def test_it_tells_a_disk_that_takes_no_more_files(tmp_path: Path, source: Path, small_disk: Path) -> None:
     for number in range(60):
         (source / str(number)).touch()
@@ -148,7 +147,7 @@ def test_it_tells_a_disk_that_takes_no_more_files(tmp_path: Path, source: Path, 
     assert told(argv, tmp_path).cause == 'inodes_full'
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: mounts a small disk')
+@needs_root
 def test_it_tells_a_read_only_disk(tmp_path: Path, source: Path, small_disk: Path) -> None:
     subprocess.run(['mount', '-o', 'remount,ro', small_disk], check=True)
     argv = fetch_all_arguments(OPTIONS, shell(tmp_path), 'x', [str(source)], small_disk)

@@ -6,7 +6,6 @@ Both ends are this machine; a script stands in for ssh and gives the far command
 import hashlib
 import os
 import random
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -33,10 +32,10 @@ from plumbus.transfer.rsync import (
     scan_arguments,
     source_feed,
 )
+from tests.support.marks import needs_root, needs_rrsync
+from tests.support.sshd import IS_ROOT, RRSYNC
 from tests.support.zoo import make_zoo
 
-IS_ROOT = os.geteuid() == 0
-RRSYNC = shutil.which('rrsync')
 KINDS = {
     stat.S_IFREG: 'file', stat.S_IFDIR: 'folder', stat.S_IFLNK: 'link', stat.S_IFIFO: 'special', stat.S_IFSOCK: 'special',
     stat.S_IFCHR: 'device', stat.S_IFBLK: 'device',
@@ -430,9 +429,7 @@ def test_it_works_with_every_option_at_once(zoo: Bench, tmp_path: Path) -> None:
     assert list((tmp_path / 'temp').iterdir()) == []
 
 
-@pytest.mark.skipif(
-    RRSYNC is None, reason='needs rrsync: it comes with the rsync package of Debian 12 and newer'
-)
+@needs_rrsync
 def test_it_gets_along_with_a_key_that_is_bound_to_rrsync(bench: Bench) -> None:
     bench.shell.write_text(f'#!/bin/sh\nshift\nSSH_ORIGINAL_COMMAND="$*" exec {RRSYNC} -ro /\n')
     bench.options = Options(
@@ -488,7 +485,7 @@ def test_it_leaves_nothing_half_in_the_tree_and_goes_on_from_there(bench: Bench,
     assert bench.differences() == []
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: files of foreign owners are kept in an xattr')
+@needs_root
 def test_it_keeps_owners_without_being_allowed_to_and_restores_them(bench: Bench, tmp_path: Path) -> None:
     (bench.source / 'file').write_text('x')
     os.chown(bench.source / 'file', 1234, 5678)

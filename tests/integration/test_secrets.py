@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 
-import pytest
-
 from plumbus.engine import Engine
 from plumbus.model import Status
 from tests.support.engines import add_client, back_up, write
-from tests.support.sshd import IS_ROOT, Sshd
+from tests.support.marks import needs_root
+from tests.support.sshd import Sshd
 
-pytestmark = pytest.mark.skipif(not IS_ROOT, reason='needs root: only then the sample client has a password')
+pytestmark = needs_root
 
 
 def seen_in_processes() -> Iterator[bytes]:

@@ -26,7 +26,8 @@ from tests.support.engines import (
     until,
     write,
 )
-from tests.support.sshd import IS_ROOT, Sshd
+from tests.support.marks import needs_root
+from tests.support.sshd import Sshd
 from tests.support.zoo import make_zoo
 
 MB, GB = 2**20, 2**30
@@ -85,7 +86,7 @@ def test_a_zoo_is_whole_after_every_kind_of_change(engine: Engine, sshd: Sshd, z
     assert [state_of(tree_of(engine, each)) for each in backups] == before
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: sudo on the client, devices and foreign owners')
+@needs_root
 def test_what_only_root_can_have_is_whole_too(engine: Engine, sshd: Sshd, source: Path) -> None:
     make_zoo(source, root=True)
     with sshd.sudo_allowed():
@@ -184,7 +185,7 @@ def test_it_finds_and_names_every_damage_and_nothing_else(engine: Engine, sshd: 
     assert 'smartctl' in log
 
 
-@pytest.mark.skipif(not IS_ROOT, reason='needs root: gives a file to somebody else')
+@needs_root
 def test_it_finds_a_changed_owner_of_files_folders_and_links(
     engine: Engine, backup: Backup, copy: Path, source: Path, sshd: Sshd
 ) -> None:

@@ -1,6 +1,5 @@
 """Backups over every way in: other keys, a jump host, keys bound to rrsync; and shells that talk."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from plumbus.engine import Engine
 from plumbus.errors import ClientError, InvalidInput
 from plumbus.model import Client, Status
 from tests.support.engines import add_client, back_up, copy_of, differences, restored, write
+from tests.support.marks import needs_rrsync
 from tests.support.sshd import Sshd
 
 
@@ -85,7 +85,7 @@ def test_it_goes_through_a_jump_client(engine: Engine, sshd: Sshd, note: Path) -
         assert (stopped.status, stopped.cause) == (Status.FAILED, 'host_key_changed')
 
 
-@pytest.mark.skipif(not shutil.which('rrsync'), reason='needs rrsync, which comes with rsync')
+@needs_rrsync
 def test_it_backs_up_with_a_key_bound_to_rrsync(engine: Engine, sshd: Sshd, note: Path) -> None:
     sshd.authorized_keys.write_text('')
     sshd.authorize(engine.system.public_key().public_key, command='rrsync -ro /')

@@ -20,7 +20,8 @@ from plumbus.backup.verify import Comparison
 from plumbus.transfer.names import path_text
 from tests.support import engines
 from tests.support.engines import RSYNC_COMPARE, differences, running_engine, state_of
-from tests.support.sshd import IS_ROOT, Sshd
+from tests.support.marks import needs_root
+from tests.support.sshd import Sshd
 from tests.support.unprivileged import (
     NOBODY,
     Unprivileged,
@@ -31,9 +32,7 @@ from tests.support.unprivileged import (
 )
 from tests.support.zoo import make_zoo
 
-pytestmark = pytest.mark.skipif(
-    not IS_ROOT, reason='needs root: starts PLUMBUS as another user, and files of several owners'
-)
+pytestmark = needs_root
 # What comes after -e is called with the name of the host, which is left out.
 HERE = 'sh -c \'shift; exec "$@"\' sh'
 CAPABILITY = bytes.fromhex(

@@ -5,16 +5,19 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from plumbus.config import Settings
 from plumbus.engine import Engine
 from plumbus.model import Backup, Client, JobView, Restore
+from plumbus.store.documents import utc_now
 from tests.support.sshd import Sshd
 
 RSYNC_COMPARE = ['rsync', '-aHAXnc', '--itemize-changes', '--delete']
 DEADLINE_S = 60.0
+AnyEngine = TypeVar('AnyEngine', bound=Engine)
 
 
 def settings(data_dir: Path, **changes: Any) -> Settings:
@@ -23,9 +26,11 @@ def settings(data_dir: Path, **changes: Any) -> Settings:
 
 
 @contextmanager
-def running_engine(data_dir: Path, **changes: Any) -> Iterator[Engine]:
-    """An engine with all its threads."""
-    engine = Engine(settings(data_dir, **changes))
+def running_engine(
+    data_dir: Path, now: Callable[[], datetime] = utc_now, kind: type[AnyEngine] = Engine, **changes: Any
+) -> Iterator[AnyEngine]:
+    """An engine with all its threads: PLUMBUS from its start to its end."""
+    engine = kind(settings(data_dir, **changes), now)
     engine.start()
     try:
         yield engine

@@ -36,6 +36,7 @@ PROGRAMS = (
     'uname',
 )
 IS_ROOT = os.getuid() == 0
+RRSYNC = shutil.which('rrsync')
 CONFIG = """\
 Port {port}
 ListenAddress {host}

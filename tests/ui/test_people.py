@@ -201,15 +201,19 @@ class TestUsers:
         assert house.users.find('admin')
 
 
+async def ask_for_token(admin: User, name: str) -> None:
+    await admin.open('/tokens')
+    admin.find('Make a token').click()
+    await admin.should_see('What it is for')
+    field(admin, 'Name').value = name
+    admin.find('Make it').click()
+
+
 class TestTokens:
     """Made, shown once, ended."""
 
     async def test_it_shows_a_token_once(self, admin: User, house: ScriptedEngine) -> None:
-        await admin.open('/tokens')
-        admin.find('Make a token').click()
-        await admin.should_see('What it is for')
-        field(admin, 'Name').value = 'home automation'
-        admin.find('Make it').click()
+        await ask_for_token(admin, 'home automation')
         await admin.should_see('it is shown this once', retries=10)
         assert admin.client
         [shown] = [e for e in admin.client.elements.values() if e.tag == 'code']
@@ -223,11 +227,7 @@ class TestAudit:
     """Read, and nothing else."""
 
     async def test_it_tells_who_did_what(self, admin: User, house: ScriptedEngine) -> None:
-        await admin.open('/tokens')
-        admin.find('Make a token').click()
-        await admin.should_see('What it is for')
-        field(admin, 'Name').value = '<img src=x onerror=alert(1)>'
-        admin.find('Make it').click()
+        await ask_for_token(admin, '<img src=x onerror=alert(1)>')
         await until(lambda: bool(house.tokens.all()))
         await admin.open('/audit')
         [row] = await rows(admin, 'Audit log')

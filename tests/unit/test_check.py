@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 
 from plumbus.backup.guards import MARKER, StoreGuard
 from plumbus.backup.snapshots import Snapshots
-from plumbus.commands import data_folder, machine
+from plumbus.commands import data_folder, server
 from plumbus.commands.check import check, findings
 from plumbus.commands.findings import Finding
 from plumbus.config import Settings
@@ -139,7 +139,7 @@ def test_it_notices_that_the_system_names_no_time_zone(data: Path, monkeypatch: 
 
 
 def test_it_tells_a_foreign_program_on_the_port(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, 'ANSWER_LIMIT_S', 0.2)
+    monkeypatch.setattr(server, 'LOOK_LIMIT_S', 0.2)
     with socket.create_server(('127.0.0.1', 0)) as other:
         found = look(data, port=other.getsockname()[1], host='127.0.0.1')['port']
     assert found.level == 'problem'
@@ -153,16 +153,17 @@ def answering() -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
+            self.send_header('Content-Type', 'application/json')
             self.end_headers()
             self.wfile.write(b'{"version": "6.0.0"}')
 
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(('127.0.0.1', 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.01}, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with HTTPServer(('127.0.0.1', 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, kwargs={'poll_interval': 0.01}, daemon=True).start()
+        yield listening.server_port
+        listening.shutdown()
 
 
 def test_it_finds_plumbus_on_the_port(data: Path, answering: int) -> None:
