@@ -43,7 +43,7 @@ from plumbus.services.restores import Restores
 from plumbus.services.retaining import Retaining
 from plumbus.services.runners import Runners
 from plumbus.services.runs import Runs
-from plumbus.services.search import Search, folded
+from plumbus.services.search import made_search
 from plumbus.services.starting import Starting
 from plumbus.services.stock import Stock
 from plumbus.services.system import System
@@ -52,7 +52,6 @@ from plumbus.services.watchman import Watchman
 from plumbus.store.claim import Claim
 from plumbus.store.documents import utc_now
 from plumbus.store.opened import Store
-from plumbus.store.search_index import SearchIndex
 from plumbus.transfer.children import Children
 from plumbus.transfer.keys import Keys
 
@@ -111,7 +110,7 @@ class Engine:
             jobs=self.jobs, backups=store.backups, verifications=self.verifications,
             verify_hour=settings.verify_hour if settings.verify_share else None,
         )  # fmt: skip
-        self.search = self._made_search(store, snapshots)
+        self.search = made_search(store.backups, snapshots, self.events)
         self.system = System(
             data_dir=data_dir, database=store.database, clients=store.clients, backups=store.backups, jobs=self.jobs,
             queue=self._queue, keys=keys, tool=tool, disk=disk, scheduler_alive=lambda: self._scheduler.alive, now=clock,
@@ -156,10 +155,6 @@ class Engine:
     def door(self) -> Self:
         """The engine as API and pages see it: each operation asks whether who does it may, and is noted in the audit log."""
         return cast(Self, Door(self, self.audit))
-
-    def _made_search(self, store: Store, snapshots: Snapshots) -> Search:
-        index = SearchIndex(snapshots.data_dir / 'index' / 'search.sqlite', folded)
-        return Search(index=index, backups=store.backups, snapshots=snapshots, events=self.events)
 
     def _made_removal(self, store: Store, snapshots: Snapshots, clock: Clock) -> Removal:
         return Removal(
@@ -225,7 +220,7 @@ class Engine:
         self._queue.start()
         self._scheduler.start()
         self.reconciler.start()
-        self.search.start()
+        self.search.keeper.start()
         self._housekeeping.start()
         self._pacing.start()
         self._watchman.start()
@@ -245,7 +240,7 @@ class Engine:
             if self._stopped:
                 return
             self._notifier.stop(INTERRUPTED, timeout_s=0.5)
-            self.search.stop()
+            self.search.keeper.stop()
             self._watchman.stop(INTERRUPTED, timeout_s=0.5)
             self._pacing.stop(INTERRUPTED, timeout_s=0.5)
             self.reconciler.stop()

@@ -36,10 +36,12 @@ class Admission:
 
     def load(self) -> None:
         """Learn what is stored."""
-        for client in self.clients.all():
-            self._learn_client(client.id, client)
-        for job in self.jobs.all():
-            self._learn_job(job.id, job)
+        for raw in self.clients.raw():
+            if raw.get('max_parallel'):
+                self._learn_client(raw['id'], self.clients.find(raw['id']))
+        for raw in self.jobs.raw():
+            if raw.get('quiet_hours'):
+                self._learn_job(raw['id'], self.jobs.find(raw['id']))
 
     def heard(self, event: Event) -> bool:
         """Given an event, learn what it has changed. Return whether others may begin now."""

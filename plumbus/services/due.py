@@ -7,9 +7,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from plumbus.model import Backup, Job, Status, Trigger
+from plumbus.backup.standing import moment
+from plumbus.model import Backup, Status, Trigger
 from plumbus.scheduling.scheduler import ON_TIME, DueRun, Planned
 from plumbus.services.jobs import Jobs
+from plumbus.services.lateness import zone_named
 from plumbus.services.verifications import Verifications
 from plumbus.store.documents import Documents
 
@@ -34,11 +36,10 @@ class Due:
         if self.verify_hour is not None:
             yield Planned(VERIFY_SHARE, f'0 {self.verify_hour} * * *', self.jobs.zone)
         last = self.backups.newest_of_each('job_id', LOOKED_AT)
-        for job in self.jobs.jobs.all():
-            if job.enabled and job.schedule:
-                yield Planned(
-                    job.id, job.schedule, self.jobs.zone_of(job), taken_care_of(job, last.get(job.id))
-                )
+        for job in self.jobs.jobs.raw():
+            if job.get('enabled', True) and job.get('schedule'):
+                zone = zone_named(job.get('timezone'), self.jobs.zone)
+                yield Planned(job['id'], job['schedule'], zone, taken_care_of(job, last.get(job['id'])))
 
     def start(self, due: Sequence[DueRun]) -> None:
         """Given what is due, queue it: all in one write, and if that fails one by one. What fails is logged."""
@@ -70,13 +71,13 @@ class Due:
             log.exception('Job %d was due but could not be started.', job_id)
 
 
-def taken_care_of(job: Job, last: Raw | None) -> datetime | None:
-    """Given a job and its newest backup as stored, return until when nothing of its schedule was missed.
+def taken_care_of(job: Raw, last: Raw | None) -> datetime | None:
+    """Given a job and its newest backup, both as stored, return until when nothing of its schedule was missed.
 
     Nothing was missed before the job was made, switched on or given its schedule, nor while its last backup waited and ran. What
     was cut off when PLUMBUS stopped is missed, but once only: should it be what brings PLUMBUS down, it does not do so again.
     """
-    since = job.planned_since or job.updated_at or job.created_at
+    since = moment(job.get('planned_since') or job.get('updated_at') or job.get('created_at'))
     if last is None or since is None:
         return since
     began = datetime.fromisoformat(last['created_at'])

@@ -14,6 +14,8 @@ from plumbus.store.derived import Derived
 from plumbus.store.documents import Documents
 
 EVER = datetime.min.replace(tzinfo=UTC)
+Rhythm = tuple[str, str | None, timedelta]  # schedule, time zone, grace
+Span = tuple[datetime, datetime]
 ENDED_AT = ('end_time', 'start_time')
 
 
@@ -46,9 +48,10 @@ class Lateness:
         self._zone = zone
         self._grace = grace
         self._waiting = waiting
-        self._expected = Derived(jobs, expected)
+        self._expected = Derived(jobs, expectation)
         self._ended = Derived(backups, ended)
         self._due: dict[tuple[Expected, datetime], datetime | None] = {}
+        self._spans: dict[Rhythm, Span] = {}
 
     def overdue(self, now: datetime) -> dict[int, datetime]:
         """Return the ids of the enabled jobs whose next run after their last good backup should have begun a grace ago or more,
@@ -59,11 +62,15 @@ class Lateness:
         newest = self._backups.newest_ids('good_of')
         ended_at = self._ended.of(newest.values())
         known, fresh, late = self._due, {}, {}
-        waiting = self._waiting()
-        for job_id, planned in self._expected.of().items():
+        waiting, expected = self._waiting(), self._expected.of()
+        if len(self._spans) > 2 * len(expected):
+            self._spans = {}  # many are of schedules that nobody has any more
+        for job_id, planned in expected.items():
             if planned is None:
                 continue
             key = planned, _since(planned, ended_at.get(newest.get(job_id, 0)), now)
+            if self._nothing_missed(*key, now):
+                continue
             fresh[key] = known[key] if key in known else self._next(*key)
             since = self._overdue_since(planned, fresh[key])
             if since < now and job_id not in waiting:
@@ -78,6 +85,8 @@ class Lateness:
         waiting, known, late = self._waiting() if planned else (), self._due, {}
         for job_id, one in planned.items():
             key = one, _since(one, ended(good.get(job_id, {})), now)
+            if self._nothing_missed(*key, now):
+                continue
             since = self._overdue_since(one, known[key] if key in known else self._next(*key))
             if since < now and job_id not in waiting:
                 late[job_id] = max(since, one.since or since)
@@ -88,6 +97,20 @@ class Lateness:
             return planned.since or EVER
         return due + (self._grace if planned.grace is None else planned.grace)
 
+    def _nothing_missed(self, planned: Expected, since: datetime, now: datetime) -> bool:
+        """Whether no run was due between that time and a grace ago: told without a look at the times of each single job."""
+        rhythm = planned.schedule, planned.timezone, self._grace if planned.grace is None else planned.grace
+        until = now - rhythm[2]
+        known = self._spans.get(rhythm)
+        if known is None or not known[0] <= until < known[1]:
+            try:
+                known = self._spans[rhythm] = _span(
+                    planned.schedule, zone_named(planned.timezone, self._zone), until
+                )
+            except InvalidInput:
+                return False
+        return since >= known[0]
+
     def _next(self, planned: Expected, since: datetime) -> datetime | None:
         """Return when the run after that time is due; None if a schedule cannot be read, so that its job never runs."""
         try:
@@ -97,7 +120,7 @@ class Lateness:
         return times[0]
 
 
-def expected(job: Mapping[str, Any]) -> Expected | None:
+def expectation(job: Mapping[str, Any]) -> Expected | None:
     """Given a job as stored, return when it is to run; None if it is not planned."""
     if not job.get('enabled') or not job.get('schedule'):
         return None
@@ -121,6 +144,12 @@ def ended(backup: Mapping[str, Any]) -> datetime | None:
 
 def _since(planned: Expected, good: datetime | None, now: datetime) -> datetime:
     return max((time for time in (planned.since, good) if time), default=now)
+
+
+def _span(schedule: str, zone: ZoneInfo, moment: datetime) -> Span:
+    """Return the last time of a schedule up to a moment, and the next one."""
+    last = timing.last_run(schedule, zone, moment)
+    return last or EVER, timing.next_runs(schedule, zone, moment, 1)[0]
 
 
 def zone_named(name: str | None, default: ZoneInfo) -> ZoneInfo:

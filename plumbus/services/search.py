@@ -1,30 +1,21 @@
-"""Finds names in all snapshots, from an index that a thread of its own keeps in line with the records."""
+"""Finds names in all snapshots, in the index of them."""
 
-import logging
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 
 from pydantic import BaseModel
 
 from plumbus.backup.explore import moment
-from plumbus.backup.manifest import read_manifest
-from plumbus.backup.snapshots import Snapshot, Snapshots
-from plumbus.errors import InvalidInput, NotFound, StoreError
-from plumbus.events import Changed, Event, EventBus
+from plumbus.backup.snapshots import Snapshots
+from plumbus.errors import InvalidInput, StoreError
+from plumbus.events import EventBus
 from plumbus.model import Backup
+from plumbus.services.indexing import Indexing
 from plumbus.store.documents import Documents
-from plumbus.store.search_index import Hit, Known, Row, SearchIndex
+from plumbus.store.search_index import Hit, SearchIndex
 from plumbus.transfer.names import name_text, path_text
 
-EVERYTHING = 10**9
 LONGEST_QUERY = 500
-REST_S = 3600.0
-PAUSE_S = 60.0
-PATIENCE_S = 0.5
-log = logging.getLogger(__name__)
 
 
 class FoundFile(BaseModel):
@@ -58,32 +49,11 @@ class SearchResult(BaseModel):
 
 @dataclass(kw_only=True, slots=True)
 class Search:
-    """The index and the thread that fills it."""
+    """Reads the index that `keeper` fills. Every call blocks until it is done."""
 
     index: SearchIndex
     backups: Documents[Backup]
-    snapshots: Snapshots
-    events: EventBus
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _moved: threading.Condition = field(default_factory=threading.Condition)
-    _asked: int = 1  # how often something changed, and how much of that the index has seen
-    _done: int = 0
-    _unreadable: set[int] = field(default_factory=set)
-    _thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Let the thread begin: it takes up what is missing, and later what changes."""
-        self.events.subscribe(self._on_event)
-        self._thread = threading.Thread(target=self._keep, name='search-index', daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 2) -> None:
-        """End the thread; what it was taking up is taken up after the next start."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread:
-            self._thread.join(timeout_s)
+    keeper: Indexing
 
     def find(
         self,
@@ -104,7 +74,7 @@ class Search:
             raise InvalidInput({'q': 'must not hold a NUL character'})
         if not wanted or len(wanted) > LONGEST_QUERY:
             raise InvalidInput({'q': f'must have 1 to {LONGEST_QUERY} characters'})
-        complete = self._caught_up()
+        complete = self.keeper.caught_up()
         try:
             hits, more = self.index.find(
                 wanted.encode('utf-8', 'replace').decode(),
@@ -113,7 +83,7 @@ class Search:
                 backup_id=backup_id,
             )
         except StoreError:
-            self._changed()
+            self.keeper.doubt()
             raise
         hits.sort(key=lambda hit: (*_rank(hit, wanted.casefold()), hit.folder, hit.name, hit.job_id))
         return SearchResult(
@@ -122,81 +92,6 @@ class Search:
             more=more,
             complete=complete,
         )
-
-    def bring_up_to_date(self) -> None:
-        """Take up every backup that is not in the index yet, forget those that are gone. Raise StoreError."""
-        wanted = {one.id: one for one in self._kept()}
-        known = self.index.known()
-        moved = {one.id for one in known if one.id in wanted and wanted[one.id].job_id != one.job_id}
-        lost = [one for one in known if one.id not in wanted or one.id in moved]
-        kept = list(set(known) - set(lost))
-        missing = [
-            wanted[number] for number in sorted(wanted.keys() - {one.id for one in kept} - self._unreadable)
-        ]
-        again = _jobs_in_disorder(kept, missing)
-        lost += [one for one in kept if one.job_id in again]
-        if lost:
-            self.index.remove(lost)
-        if again:
-            self.bring_up_to_date()
-            return
-        for one in missing:
-            if self._stopping.is_set():
-                return
-            self._take_up(one)
-
-    def _take_up(self, one: Known) -> None:
-        try:
-            snapshot = self.snapshots.at(self.backups.get(one.id).backup_path)
-            self.index.add(one, _rows(snapshot))
-        except (NotFound, _Unreadable) as error:
-            self._unreadable.add(one.id)
-            log.info('Backup %d cannot be searched: %s', one.id, error)
-
-    def _kept(self) -> Iterator[Known]:
-        for raw in self.backups.raw({'kept': True}):
-            if not raw.get('removed_at') and (self.snapshots.data_dir / raw['backup_path']).is_dir():
-                yield Known(raw['id'], raw['job_id'], raw['client_id'])
-
-    def _keep(self) -> None:
-        sound = False
-        while not self._stopping.is_set():
-            self._wake.clear()
-            asked = self._asked
-            try:
-                if not sound:
-                    self.index.prepare()
-                self.bring_up_to_date()
-                sound = True
-                self._reached(asked)
-            except StoreError as error:
-                log.warning('%s', error)
-                if not sound:
-                    self._stopping.wait(PAUSE_S)
-                sound = False
-                continue
-            except Exception:  # the border of this thread: searching must not end with one odd snapshot
-                log.exception('The search index could not be brought up to date')
-            self._wake.wait(REST_S)
-
-    def _changed(self) -> None:
-        with self._moved:
-            self._asked += 1
-        self._wake.set()
-
-    def _reached(self, asked: int) -> None:
-        with self._moved:
-            self._done = asked
-            self._moved.notify_all()
-
-    def _caught_up(self) -> bool:
-        """Wait a moment for what just changed. Return whether the index knows all."""
-        with self._moved:
-            return self._moved.wait_for(lambda: self._done >= self._asked, PATIENCE_S)
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, Changed) and event.noun in {'backup', 'job', 'client'}:
-            self._changed()
 
     def _shown(self, hit: Hit) -> FoundFile:
         first, last = self.backups.find(hit.first), self.backups.find(hit.last)
@@ -219,31 +114,16 @@ class Search:
         )
 
 
-class _Unreadable(Exception):
-    """The manifest of a snapshot is missing or damaged: no fault of the index."""
-
-
-def _rows(snapshot: Snapshot) -> Iterator[Row]:
-    try:
-        for entry in read_manifest(snapshot.manifest):
-            if entry.path != b'.':
-                folder, _, name = entry.path.rpartition(b'/')
-                yield Row(folder, name, entry.kind, entry.size, entry.mtime)
-    except StoreError as error:
-        raise _Unreadable(str(error)) from error
+def made_search(backups: Documents[Backup], snapshots: Snapshots, events: EventBus) -> Search:
+    """Given the records and the snapshots, return the search in them; its keeper is to be started."""
+    index = SearchIndex(snapshots.data_dir / 'index' / 'search.sqlite', folded)
+    keeper = Indexing(index=index, backups=backups, snapshots=snapshots, events=events)
+    return Search(index=index, backups=backups, keeper=keeper)
 
 
 def folded(name: bytes) -> str:
     """Given a name, return it as it is searched: readable, in one case."""
     return name_text(name).casefold()
-
-
-def _jobs_in_disorder(known: list[Known], missing: list[Known]) -> set[int]:
-    """The jobs of which a backup is to come that is older than one in the index: these are taken up from the start."""
-    newest: dict[int, int] = {}
-    for job_id, group in groupby(sorted(known, key=lambda one: one.job_id), key=lambda one: one.job_id):
-        newest[job_id] = max(one.id for one in group)
-    return {one.job_id for one in missing if one.id < newest.get(one.job_id, 0)}
 
 
 def _rank(hit: Hit, wanted: str) -> tuple[bool, bool]:

@@ -5,9 +5,10 @@ Each path stands here once for each stretch of a job's backups that have it: fro
 each (FTS5, trigram), so that a rare name among millions is found at once.
 """
 
+import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ MERGE = (
        SELECT 1 FROM files WHERE files.name_id = present.name_id AND files.folder_id = present.folder_id AND last IS NULL)""",
     'INSERT INTO backups VALUES (:id, :job_id, :client_id)',
 )
+KNOWN = 'SELECT id, job_id, client_id FROM backups'
+NEAR = ' WHERE job_id IN (SELECT job_id FROM backups WHERE id IN (SELECT value FROM json_each(?)))'
 UNHELD = """
 DELETE FROM files WHERE folder_id IN (SELECT id FROM folders WHERE job_id = :job_id) AND NOT EXISTS (
     SELECT 1 FROM backups WHERE job_id = :job_id AND backups.id BETWEEN first AND ifnull(last, 9e18))
@@ -141,10 +144,11 @@ class SearchIndex:
             for suffix in ('', '-wal', '-shm', '-journal'):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
-    def known(self) -> list[Known]:
-        """Return the backups whose names are in the index. Raise StoreError if it is damaged."""
+    def known(self, near: Collection[int] | None = None) -> list[Known]:
+        """Return what is in the index; with `near` the backups of those jobs of which it has these. Raise StoreError."""
+        told = () if near is None else (json.dumps(list(near)),)
         with self._connected() as index:
-            return [Known(*row) for row in index.execute('SELECT id, job_id, client_id FROM backups')]
+            return [Known(*row) for row in index.execute(KNOWN + NEAR * len(told), told)]
 
     def add(self, backup: Known, rows: Iterable[Row]) -> None:
         """Given a backup newer than those of its job in the index, and its entries, take them up, all or none."""
