@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON_HERE := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test unit e2e check format lock docs screenshots image image-test wheels clean
+.PHONY: help setup run demo test unit e2e check format lock docs screenshots bench bench-full image image-test wheels clean
 
 help: ## Show this list
 	@echo 'PLUMBUS: make TARGET'
@@ -52,6 +52,15 @@ docs: ## Write the table of causes anew and build the documentation into docs/si
 screenshots: ## Take the pictures in docs/screenshots/ anew
 	@scripts/setup.sh test
 	@$(PYTHON_HERE) -m scripts.screenshots
+
+bench: ## Compare PLUMBUS with bare rsync and what else is installed: a few minutes, prints what is missed
+	@scripts/setup.sh test
+	@$(PYTHON_HERE) -m benchmarks.contest
+
+bench-full: ## Install what can be compared, measure all of it (20 minutes), write docs/benchmarks.md
+	@scripts/setup.sh test
+	@$(PYTHON_HERE) -m benchmarks.install
+	@$(PYTHON_HERE) -m benchmarks.contest --full --write
 
 image: ## Build the container image plumbus:local with docker, podman or buildah
 	@scripts/image.sh

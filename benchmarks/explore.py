@@ -84,7 +84,8 @@ def search(folder: Path, jobs: int, snapshots: int, files: int) -> None:
     """Fill an index and look for names in it."""
     index = SearchIndex(folder / 'index' / 'search.sqlite', folded)
     index.prepare()
-    first, later = [], []
+    first: list[float] = []
+    later: list[float] = []
     for job in range(1, jobs + 1):
         for snapshot in range(snapshots):
             entries = list(rows(job, snapshot, files))

@@ -96,7 +96,7 @@ def differences(source: Path, copy: Path) -> str:
 
 def state_of(tree: Path) -> dict[bytes, tuple[int, ...]]:
     """Inode, mode, owner, times and size of everything below a folder: what must never change in a snapshot."""
-    found = {}
+    found: dict[bytes, tuple[int, ...]] = {}
     for folder, folders, files in os.walk(os.fsencode(tree)):
         for name in [*folders, *files, b'.']:
             path = os.path.join(folder, name)

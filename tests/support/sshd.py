@@ -107,6 +107,12 @@ class Sshd:
         _remove(self.folder)
 
     @property
+    def pid(self) -> int:
+        """The process that listens; all sessions are below it."""
+        assert self._process
+        return self._process.pid
+
+    @property
     def host_key_line(self) -> str:
         """The first host key as `ssh-ed25519 AAAA…`, which is a line of known_hosts without the host."""
         return self.host_key_lines[0]

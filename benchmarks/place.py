@@ -1,0 +1,131 @@
+"""Where the benchmark takes place: a private sshd, the files of the client, and a store on an ext4 of its own."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.accounting import Account
+from tests.support.sshd import IS_ROOT, Sshd
+
+IMAGE_BYTES = 40 * 2**30  # sparse: it takes what is written
+LIMIT_S = 1800.0
+ALIAS = 'client'
+SSH_CONFIG = """\
+Host {alias}
+  HostName {host}
+  Port {port}
+  User {user}
+  IdentityFile {key}
+  IdentitiesOnly yes
+  BatchMode yes
+  StrictHostKeyChecking yes
+  UserKnownHostsFile {known}
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """`store` is the file system of the backup server, `source` and `arrivals` are folders of the client."""
+
+    sshd: Sshd
+    store: Path
+    file_system: str
+    ssh_config: Path
+    account: Account
+    synced: bool = True
+
+    @property
+    def source(self) -> Path:
+        """What is backed up."""
+        return self.sshd.folder / 'source'
+
+    @property
+    def arrivals(self) -> Path:
+        """Where restored files arrive; belongs to the login of the client."""
+        return self.sshd.folder / 'arrivals'
+
+    @property
+    def ssh(self) -> str:
+        """The command that logs in to `ALIAS`, as rsync and others want it."""
+        return f'ssh -F {self.ssh_config}'
+
+    @property
+    def sshd_pid(self) -> int:
+        """The process below which all that runs on the client is."""
+        return self.sshd.pid
+
+    def settle(self) -> None:
+        """Write out what is in memory, so that no one's writes are another's time."""
+        for path in (self.store, self.sshd.folder) if self.synced else ():
+            run(['sync', '-f', str(path)])
+
+    def emptied_arrivals(self) -> Path:
+        """Return the folder for restored files, empty."""
+        shutil.rmtree(self.arrivals, ignore_errors=True)
+        self.arrivals.mkdir()
+        if IS_ROOT:
+            shutil.chown(self.arrivals, *self.sshd.ids)
+        return self.arrivals
+
+
+@contextmanager
+def made_place(*, loop: bool = True) -> Iterator[Place]:
+    """Set all of it up, and take it down. Without root the store is a plain folder; without `loop` too, and nothing is
+    synced: times mean nothing then."""
+    folder = Path(tempfile.mkdtemp(prefix='plumbus-bench-', dir='/var/tmp'))  # /tmp may be memory
+    folder.chmod(0o755)
+    store = folder / 'store'
+    store.mkdir()
+    account = Account()
+    mounted = loop and IS_ROOT and _mounted(folder / 'store.img', store)
+    try:
+        with account.opened(), Sshd() as sshd:
+            (sshd.folder / 'source').mkdir()
+            yield Place(
+                sshd=sshd, store=store, ssh_config=_configured(folder, sshd), account=account, synced=loop,
+                file_system='ext4 with a journal, loop-mounted' if mounted else 'a plain folder of this machine',
+            )  # fmt: skip
+    finally:
+        if mounted:
+            run(['umount', str(store)])
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None, accept: tuple[int, ...] = (0,)) -> str:  # fmt: skip
+    """Run a command to its end and return what it printed. Raise RuntimeError with what it said if it fails."""
+    done = subprocess.run(
+        argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors='replace',
+        timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+    if done.returncode not in accept:
+        raise RuntimeError(
+            f'{" ".join(argv[:6])}: exit code {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}'
+        )
+    return done.stdout
+
+
+def _mounted(image: Path, folder: Path) -> bool:
+    with image.open('wb') as file:
+        file.truncate(IMAGE_BYTES)
+    try:
+        run(['mkfs.ext4', '-q', '-F', '-m', '0', str(image)])
+        run(['mount', '-o', 'loop', str(image), str(folder)])
+    except (RuntimeError, OSError):
+        image.unlink()
+        return False
+    return True
+
+
+def _configured(folder: Path, sshd: Sshd) -> Path:
+    """Make a key, let it in, and write what ssh has to know."""
+    key, known, config = folder / 'key', folder / 'known_hosts', folder / 'ssh_config'
+    run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'benchmark', '-f', str(key)])
+    sshd.authorize(key.with_suffix('.pub').read_text().strip())
+    known.write_text(''.join(f'[{sshd.host}]:{sshd.port} {line}\n' for line in sshd.host_key_lines))
+    fields = {'host': sshd.host, 'port': sshd.port, 'user': sshd.user}
+    config.write_text(SSH_CONFIG.format(alias=ALIAS, key=key, known=known, **fields))
+    return config
