@@ -72,7 +72,7 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     data_dir = Path(tempfile.mkdtemp(prefix='plumbus-bench-'))
     try:
-        with Sshd() as sshd, running_engine(data_dir) as engine:
+        with Sshd() as sshd, running_engine(data_dir, kind=Engine) as engine:
             source = sshd.folder / 'source'
             source.mkdir()
             make_files(source, count)
