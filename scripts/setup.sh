@@ -28,6 +28,7 @@ missing_packages() {
     needs setfacl acl
     needs setfattr attr
     needs ps procps
+    needs mkfs.btrfs btrfs-progs
     # Ubuntu has Chromium as a snap only, which a test cannot drive: see fetch_browser.
     [ -n "$(browser)" ] || { apt_has rsync && ! apt_has chromium; } || echo chromium
 }

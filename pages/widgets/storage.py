@@ -16,6 +16,7 @@ ABILITIES = {
     'case_sensitive': 'Names that differ in case alone',
     'sparse_files': 'Sparse files',
     'reflinks': 'Copies that share their blocks',
+    'subvolumes': 'Subvolumes (btrfs), which make a snapshot in an instant',
 }
 
 

@@ -1,6 +1,7 @@
 """What a fetch brought. What did not come is left out of tree and manifest alike, so that the manifest tells what lies there."""
 
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from plumbus.backup.manifest import Entry
@@ -25,6 +26,7 @@ class Arrivals:
     _expected: set[bytes] = field(default_factory=set)
     _lost: set[bytes] = field(default_factory=set)
     _turned: set[bytes] = field(default_factory=set)
+    _without_data: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._expected = {*self.plan.wanted(), *self.plan.around()}
@@ -34,6 +36,8 @@ class Arrivals:
         if item.path in self._expected and not item.is_deleted:
             planned = self.plan.fetch.get(item.path)
             self._came[item.path] = entry_of(item, planned, algorithm)._replace(stored=True)
+            if planned is not None and planned.kind == 'f' and not item.has_data:
+                self._without_data.add(item.path)
 
     def settle(self, tree: Tree, *, doubtful: bool) -> None:
         """After the fetch: no stale copy stays in the tree. `doubtful`: rsync told of troubles, so all that came is looked at."""
@@ -46,6 +50,14 @@ class Arrivals:
                 self._turned.add(path)
         for path in sorted(self._lost, reverse=True):
             tree.remove_quietly(path)
+
+    def keep_inherited(self, tree: Tree, last: Tree) -> None:
+        """Given the new tree, made as a subvolume like the last one: where attributes alone differ it is still the file of
+        that, with the same number, and takes no room of its own."""
+        for path in self._without_data & self._came.keys():
+            with suppress(NotFound):
+                if tree.lstat(path).st_ino == last.lstat(path).st_ino:
+                    self._came[path] = self._came[path]._replace(stored=False)
 
     def outcome(self, scanned: Entry) -> Entry | None:
         """Given an entry as the scan saw it, return it as it lies in the tree now, None if it does not."""

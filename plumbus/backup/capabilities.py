@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from plumbus.backup import subvolumes
 from plumbus.backup.copying import clone
 from plumbus.backup.linking import link_copy
 from plumbus.cancellation import Cancellation
@@ -26,7 +27,8 @@ FOREIGN = (1, 1)  # any uid and gid but our own; low ones are known in rootless 
 class FileSystem:
     """What files in the data folder can have. `foreign_owners`: PLUMBUS may give them to others, as root may.
 
-    `link_copies`: the cp of this machine links all the files of a folder and keeps what folders have.
+    `link_copies`: the cp of this machine links all the files of a folder and keeps what folders have. `subvolumes`: it is btrfs,
+    and PLUMBUS may make, copy, close and remove them.
     """
 
     hard_links: bool
@@ -37,6 +39,7 @@ class FileSystem:
     reflinks: bool
     foreign_owners: bool
     link_copies: bool = True
+    subvolumes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +108,13 @@ def probe_file_system(folder: Path) -> FileSystem:
             sparse_files=_is_sparse(place / 'sparse'),
             reflinks=_works(lambda: _clone(place / 'file', place / 'clone')),
             foreign_owners=_works(lambda: os.chown(place / 'file', *FOREIGN)),
+            subvolumes=subvolumes.works_in(_made(place / 'subvolumes')),
         )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _works(attempt: Callable[[], object]) -> bool:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 FICLONE = 0x40049409  # ioctl_ficlone(2): share the blocks where the file system can
 CHUNK = 16 * 2**20
@@ -31,6 +32,18 @@ def copy_file(source: int, copy: int, keep_going: Callable[[], None]) -> None:
     os.fchmod(copy, stat.S_IMODE(known.st_mode))
     _copy_attributes(source, copy)
     os.utime(copy, ns=(known.st_atime_ns, known.st_mtime_ns))
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Given a file of ours, move it; from one subvolume of a disk to another that is a copy, which shares its blocks."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with source.open('rb') as known, target.open('wb') as new:
+            copy_file(known.fileno(), new.fileno(), lambda: None)
+        source.unlink()
 
 
 def _copy_attributes(source: int, copy: int) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from plumbus.backup.sameness import identity
 from plumbus.backup.tree import Tree
-from plumbus.errors import NotFound
 
 NAME = 'damaged'
 MOST_NOTED = 100_000
@@ -48,16 +48,6 @@ def _shared(snapshot: Path, other: Path, paths: set[bytes]) -> set[bytes]:
         return paths
     with suppress(OSError), Tree(snapshot / 'tree') as tree, Tree(other / 'tree') as damaged:
         return {
-            path
-            for path in sorted(paths)
-            if (one := _identity(tree, path)) and one == _identity(damaged, path)
+            path for path in sorted(paths) if (one := identity(tree, path)) and one == identity(damaged, path)
         }
     return set()
-
-
-def _identity(tree: Tree, path: bytes) -> tuple[int, int] | None:
-    try:
-        status = tree.lstat(path)
-    except NotFound:
-        return None
-    return status.st_dev, status.st_ino

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from plumbus.backup import subvolumes
 from plumbus.backup.reporting import readable
 from plumbus.backup.snapshots import TIME_NAME, Snapshot, Snapshots
 from plumbus.cancellation import Cancellation
@@ -46,13 +47,26 @@ class Sweeper:
                     log.warning('%s is left for later: %s', path.relative_to(self.snapshots.data_dir), error)
 
     def _remove(self, path: Path, cancellation: Cancellation) -> None:
-        """The folder of a snapshot and its description go last: until its record tells the truth, they are needed for that."""
+        """The folder of a snapshot and its description go last: until its record tells the truth, they are needed for that.
+
+        Subvolumes go at once, and files as any others where that is not allowed.
+        """
         if TIME_NAME.search(path.name):
             with suppress(PlumbusError):  # the disk may be full, and what now goes makes room
                 self.settle(Snapshot(path))
+            subvolumes.remove(Snapshot(path).tree)
             self._delete([child for child in path.iterdir() if child.name != DESCRIPTION], cancellation)
             self.settle(Snapshot(path))
+        for tree in self._trees(path):
+            cancellation.check()
+            subvolumes.remove(tree)
         self._delete([path], cancellation)
+
+    def _trees(self, path: Path) -> list[Path]:
+        """Where trees may be in what was taken away: a snapshot, what a run left, or the folder of a job with all of them."""
+        is_job = path.parent.parent == self.snapshots.root
+        folders = [path / name for name in sorted(os.listdir(path))] if is_job else [path]
+        return [Snapshot(folder).tree for folder in folders if not folder.is_symlink()]
 
     def _delete(self, paths: Sequence[Path], cancellation: Cancellation) -> None:
         if not paths:

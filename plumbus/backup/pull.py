@@ -12,7 +12,7 @@ from plumbus.backup.arrivals import Arrivals, lies_there
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.finishing import Finishing, Pulled
 from plumbus.backup.guards import RoomGuard, size
-from plumbus.backup.linking import link_copy
+from plumbus.backup.linking import fill
 from plumbus.backup.listing import OutputReader, nul_separated, retried_file
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
@@ -125,7 +125,8 @@ class Pull:
         if self.workspace.manifest.exists() and not self.workspace.noted.exists():
             self.workspace.manifest.replace(self.workspace.noted)
         with self.workspace.open_tree() as tree:
-            known = entries_below(tree, self.workspace.noted, self.cancellation.check)
+            apart = self.workspace.apart
+            known = entries_below(tree, self.workspace.noted, self.cancellation.check, apart)
             with ManifestWriter(self.workspace.scanned) as scanned:
                 planner = Planner(known=known, keep=scanned.add)
                 self._scan(self.workspace.tree, planner.add)
@@ -165,16 +166,16 @@ class Pull:
 
     def _link_copy(self, previous: Snapshot) -> None:
         """Link-copy the last tree: it is ours."""
-        self.workspace.tree.rmdir()
-        tree, copy = previous.tree, self.workspace.tree
-        self._accept(link_copy(tree, copy, self.home, self.cancellation, self._time_left()), 'transfer')
+        if not self.workspace.filled:
+            where = previous.tree, self.workspace.tree
+            self._accept(fill(*where, self.home, self.cancellation, self._time_left()), 'transfer')
 
     def _make_ready(self, plan: Plan) -> None:
         with ExitStack() as stack:
             tree = stack.enter_context(self.workspace.open_tree())
             usable = [one for one in self.workspace.usable_remains if one.tree.is_dir()]
             remains = [stack.enter_context(Tree(one.tree, fake_super=tree.fake_super)) for one in usable]
-            shared = not self.workspace.continued
+            shared = not (self.workspace.continued or self.workspace.apart)
             Readying(tree, remains, shared, self.cancellation.check).make_ready(plan)
 
     def _fetch(self, plan: Plan, arrivals: Arrivals) -> None:
@@ -188,6 +189,9 @@ class Pull:
         self._transfer(arguments, reader, nul_separated(plan.wanted()))
         with self.workspace.open_tree() as tree:
             arrivals.settle(tree, doubtful=self.pulled.exit_code != 0)
+            if self.previous is not None and self.workspace.filled:
+                with Tree(self.previous.tree) as last:
+                    arrivals.keep_inherited(tree, last)
 
     def _finishing(self) -> Finishing:
         return Finishing(

@@ -11,7 +11,8 @@ from plumbus.backup.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Readying:
-    """`shared` tells that `tree` is a link copy of an older snapshot; `remains` are trees of interrupted runs.
+    """`shared` tells that `tree` is a link copy of an older snapshot; `remains` are trees of interrupted runs. Files of
+    subvolumes have one name whether they were fetched or come from a snapshot: what is `distrusted` there is not taken over.
 
     What was hard-linked and is no longer is made private in any case: rsync does not break a link by itself.
     """
@@ -34,15 +35,16 @@ class Readying:
             self.tree.link(leader, path)
         for path, entry in plan.fetch.items():
             self.keep_going()
-            if path in plan.distrusted:
+            distrusted = path in plan.distrusted
+            if distrusted:
                 self.tree.remove(path)
-            if not self._adopted(path, entry):
+            if (distrusted and not self.shared) or not self._adopted(path, entry):
                 self._make_way(path, entry, private=self.shared or plan.hard_links.is_apart(entry))
 
     def _adopted(self, path: bytes, entry: Entry) -> bool:
         if entry.kind != 'f' or entry.linked:
             return False
-        return any(adopt(remains, self.tree, path) for remains in self.remains)
+        return any(adopt(remains, self.tree, path, self.keep_going) for remains in self.remains)
 
     def _make_private(self, path: bytes) -> None:
         try:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from plumbus.backup.copying import move_file
 from plumbus.backup.manifest import Entry, read_manifest
 from plumbus.backup.tree import Tree
 from plumbus.errors import NotFound, StoreError
@@ -28,25 +29,38 @@ def hand_on_partial(source: Path, partial: Path) -> None:
         _keep_larger(source / name, partial / name)
 
 
-def adopt(remains: Tree, tree: Tree, path: bytes) -> bool:
+def adopt(remains: Tree, tree: Tree, path: bytes, keep_going: Callable[[], None]) -> bool:
     """Move a file that an interrupted run fetched to its place in the new tree. Return whether there was one.
 
-    Only a file without any other name: such an inode belongs to no older snapshot.
+    Only a file without any other name: such an inode belongs to no older snapshot. Nor one that both trees have from a snapshot,
+    as subvolumes do, where it keeps its number.
     """
     try:
         status = remains.lstat(path)
     except NotFound:
         return False
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_ino == _number(tree, path):
         return False
-    tree.move_in(remains, path)
+    try:
+        tree.move_in(remains, path, keep_going)
+    except PermissionError:  # without root its own mode may keep us out
+        return False
     return True
 
 
-def entries_below(tree: Tree, noted: Path, keep_going: Callable[[], None]) -> Iterator[Entry]:
+def _number(tree: Tree, path: bytes) -> int:
+    try:
+        return tree.lstat(path).st_ino
+    except NotFound:
+        return 0
+
+
+def entries_below(
+    tree: Tree, noted: Path, keep_going: Callable[[], None], apart: bytes = b''
+) -> Iterator[Entry]:
     """Given a tree in progress and the manifest that its run was writing, yield an entry for all that lies there.
 
-    A checksum is known of what the manifest had noted before it was cut off.
+    A checksum is known of what the manifest had noted before it was cut off. `apart` is a folder that does not belong to it.
     """
     checksums = _noted(noted)
     leaders: dict[int, bytes] = {}
@@ -56,6 +70,8 @@ def entries_below(tree: Tree, noted: Path, keep_going: Callable[[], None]) -> It
         for name, status in tree.entries(folder):
             keep_going()
             path = folder + b'/' + name if folder else name
+            if path == apart:
+                continue
             if stat.S_ISDIR(status.st_mode):
                 folders.append(path)
             checksum, algorithm = checksums.get(path, (None, None))
@@ -81,7 +97,7 @@ def _noted(manifest: Path) -> dict[bytes, tuple[bytes | None, str | None]]:
 
 def _keep_larger(source: Path, target: Path) -> None:
     if not target.exists() or target.lstat().st_size < source.lstat().st_size:
-        source.rename(target)
+        move_file(source, target)
 
 
 def _kind(mode: int) -> str:

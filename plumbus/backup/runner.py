@@ -20,7 +20,7 @@ from plumbus.backup.pace import Pace
 from plumbus.backup.patience import BY_HAND, Patience
 from plumbus.backup.pull import Pull
 from plumbus.backup.reporting import Reporter
-from plumbus.backup.snapshots import TIME_FORMAT, Snapshots
+from plumbus.backup.snapshots import TIME_FORMAT, Snapshot, Snapshots
 from plumbus.backup.syncing import sync
 from plumbus.backup.targets import Targets
 from plumbus.backup.workspace import Workspace
@@ -157,7 +157,9 @@ class BackupRunner:
             attempt.reporter.say(f'first contact: the host key {new_key} is trusted from now on')
             attempt.client = self.clients.get(attempt.client.id)  # with what that contact told of its login
         attempt.mark = '' if attempt.client.restricted else new_mark()
-        workspace = attempt.workspace = self.snapshots.begin(attempt.folder, self.owners)
+        workspace = attempt.workspace = self.snapshots.begin(
+            attempt.folder, self.owners, as_subvolume=self.disk.subvolumes
+        )
         try:
             pulled = self._connected(attempt, target, workspace)
         except BaseException as error:
@@ -192,7 +194,7 @@ class BackupRunner:
     def _pull(self, attempt: Attempt, workspace: Workspace, connection: SshSession) -> Pulled:
         for line in told_of_owners(self.owners, self.snapshots.of(attempt.folder)):
             attempt.reporter.say(line)
-        previous = self.snapshots.newest(attempt.folder, self.owners)
+        previous = Snapshot(workspace.base) if workspace.base else None
         damaged = distrusted(previous.path) if previous else frozenset()
         if damaged:
             attempt.reporter.say(f'{len(damaged)} damaged files of the last snapshot are fetched again')

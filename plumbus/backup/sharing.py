@@ -1,17 +1,18 @@
-"""Finds the other snapshots of a job that have part in a damaged file, because they share its inode."""
+"""Finds the other snapshots of a job that have part in a damaged file, because they share its inode, or its blocks."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from plumbus.backup.manifest import read_manifest
+from plumbus.backup.sameness import Identity, identity
 from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.tree import Tree
 from plumbus.backup.verify import Finding
-from plumbus.errors import NotFound, StoreError
+from plumbus.errors import StoreError
 
-Identity = tuple[int, int]
 MOST_NOTED = 100
 MOST_PURSUED = 10_000
+FAR = 2
 
 
 class Sharing:
@@ -33,19 +34,34 @@ class Sharing:
         """Given a damaged file of the snapshot, look for the same file under the same path in the others."""
         if finding.inode is None or finding.inode.names == 1:
             return
-        identity = (finding.inode.device, finding.inode.number)
-        _, seen = self._missing.get(identity, ('', set()))
+        if not finding.inode.names:
+            self._look_for_blocks(finding)
+            return
+        known = (finding.inode.device, finding.inode.number)
+        _, seen = self._missing.get(known, ('', set()))
         seen.add((self._snapshot, finding.path))
         for other in self._others:
             if len(seen) >= finding.inode.names:
                 break
             self._keep_going()
-            if self._note_if_same(other, finding.path, identity, finding.what):
+            if self._note_if_same(other, finding.path, known, finding.what):
                 seen.add((other, finding.path))
         if len(seen) >= finding.inode.names:
-            self._missing.pop(identity, None)
+            self._missing.pop(known, None)
         elif len(self._missing) < MOST_PURSUED:
-            self._missing[identity] = (finding.what, seen)
+            self._missing[known] = (finding.what, seen)
+
+    def _look_for_blocks(self, finding: Finding) -> None:
+        """Neighbours share a file, so beyond two in a row that do not (one on each side) nobody does."""
+        missed = 0
+        with suppress(OSError), Tree(self._snapshot.tree) as tree:
+            known = identity(tree, finding.path)
+            for other in self._others if known else ():
+                self._keep_going()
+                same = self._note_if_same(other, finding.path, known, finding.what)
+                missed = 0 if same else missed + 1
+                if missed == FAR:
+                    return
 
     def look_for_further_names(self) -> None:
         """At the end: a damaged file some of whose names were not met has other names elsewhere; find those."""
@@ -57,17 +73,17 @@ class Sharing:
                 for entry in read_manifest(snapshot.manifest):
                     self._keep_going()
                     if entry.linked and entry.target and entry.kind == 'f':
-                        found = _identity(tree, entry.path)
-                        if found in self._missing:
+                        found = identity(tree, entry.path)
+                        if found is not None and found in self._missing:
                             names.setdefault(found, set()).update((entry.path, entry.target))
-        for identity, paths in names.items():
+        for known, paths in names.items():
             for other in self._others:
                 for path in sorted(paths):
-                    self._note_if_same(other, path, identity, self._missing[identity][0])
+                    self._note_if_same(other, path, known, self._missing[known][0])
 
-    def _note_if_same(self, other: Snapshot, path: bytes, identity: Identity, what: str) -> bool:
+    def _note_if_same(self, other: Snapshot, path: bytes, known: Identity | None, what: str) -> bool:
         with suppress(OSError), Tree(other.tree) as tree:
-            if _identity(tree, path) == identity:
+            if identity(tree, path) == known:
                 noted = self.noted.setdefault(other, {})
                 if len(noted) < MOST_NOTED:
                     noted[path] = what
@@ -82,11 +98,3 @@ def nearest_first(snapshot: Snapshot, all_of_the_job: Sequence[Snapshot]) -> lis
     )
     others = [(abs(number - place), one) for number, one in enumerate(all_of_the_job) if one != snapshot]
     return [one for _, one in sorted(others, key=lambda pair: pair[0])]
-
-
-def _identity(tree: Tree, path: bytes) -> Identity | None:
-    try:
-        status = tree.lstat(path)
-    except NotFound:
-        return None
-    return status.st_dev, status.st_ino

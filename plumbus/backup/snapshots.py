@@ -12,6 +12,8 @@ from typing import Any, get_args
 
 import orjson
 
+from plumbus.backup import subvolumes
+from plumbus.backup.linking import make_ground
 from plumbus.backup.manifest import FILE_NAME
 from plumbus.backup.remains import hand_on_partial, rescue_half_received
 from plumbus.backup.tree import Tree, remove_tree
@@ -113,22 +115,25 @@ class Snapshots:
             raise NotFound('This backup has no snapshot on disk (any more).')
         return Snapshot(path)
 
-    def begin(self, folder: Path, owners: Owners = 'real') -> Workspace:
+    def begin(self, folder: Path, owners: Owners = 'real', *, as_subvolume: bool = False) -> Workspace:
         """Given a job's folder, return a workspace in it. What an earlier run left there is kept for this one.
 
         As long as the job has no snapshot that keeps `owners` this way, nothing is shared with one, and the same
-        workspace is continued.
+        workspace is continued. `as_subvolume`: the disk has them, and the tree becomes one.
         """
-        workspace = Workspace(folder / INCOMPLETE, owners)
-        begun = f'{owners} {"shared" if self.newest(folder, owners) else "alone"}\n'
+        newest = self.newest(folder, owners)
+        workspace = Workspace(folder / INCOMPLETE, owners, base=newest.path if newest else None)
+        subvolumes.reopen(workspace.tree)  # it may have been cut off right before its rename
+        begun = f'{owners} {"shared" if newest else "alone"}\n'
         workspace.continued = (
             workspace.tree.is_dir() and begun.endswith(' alone\n') and workspace.told == begun
         )
         if not workspace.continued:
             self._set_aside(workspace)
-            workspace.tree.mkdir(parents=True)
+            workspace.path.mkdir(parents=True)
+            workspace.filled = make_ground(workspace.tree, newest.tree if newest else None, as_subvolume)
             workspace.begun.write_text(begun)
-        workspace.partial.mkdir(exist_ok=True)
+        workspace.lay_out()
         rescue_half_received(workspace.temporary, workspace.partial)
         remove_tree(workspace.temporary)
         workspace.temporary.mkdir()
@@ -168,6 +173,7 @@ class Snapshots:
         """Given a finished, synced workspace, write its description and give it its name: from now on it is a snapshot."""
         _write(workspace.path / 'backup.json', description)
         _sync_folder(workspace.path)
+        subvolumes.close(workspace.tree)
         snapshot = Snapshot(workspace.path.parent / name)
         workspace.path.rename(snapshot.path)
         _sync_folder(snapshot.path.parent)

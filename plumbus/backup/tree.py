@@ -16,6 +16,7 @@ from plumbus.errors import NotFound
 Found = TypeVar('Found')
 LONGEST_TARGET = 4096  # path_resolution(7)
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def relative_parts(path: bytes) -> list[bytes]:
@@ -142,6 +143,15 @@ class Tree:
             os.fchmod(folder, stat.S_IMODE(known.st_mode))
         os.utime(folder, ns=(known.st_atime_ns, known.st_mtime_ns))
 
+    def make_folder_quietly(self, path: bytes) -> None:
+        """Make a folder if it is not there; the one around it keeps its mode and times."""
+        if self.kind(path) != 'd':
+            folder, _ = self._locate(path)
+            known = os.fstat(folder)
+            self._make_folders(relative_parts(path))
+            os.fchmod(folder, stat.S_IMODE(known.st_mode))
+            os.utime(folder, ns=(known.st_atime_ns, known.st_mtime_ns))
+
     def link(self, leader: bytes, path: bytes) -> None:
         """Make `path` a further name of `leader`, in place of what was there, in a new folder if need be."""
         self._make_folders(relative_parts(path)[:-1])
@@ -160,8 +170,11 @@ class Tree:
         finally:
             os.close(with_leader)
 
-    def move_in(self, other: 'Tree', path: bytes) -> None:
-        """Move the file at `path` of another tree of the same disk to the same path here, in place of what was there."""
+    def move_in(self, other: 'Tree', path: bytes, keep_going: Callable[[], None]) -> None:
+        """Move the file at `path` of another tree of the same disk to the same path here, in place of what was there.
+
+        To another subvolume it is copied (see `make_private`). Raise PermissionError if PLUMBUS itself may not read it then.
+        """
         parts = relative_parts(path)
         self._make_folders(parts[:-1])
         if self.kind(path) == 'd':
@@ -169,7 +182,13 @@ class Tree:
         source, name = other._locate(path)
         folder, _ = self._locate(path)
         _make_writable(folder)
-        os.rename(name, name, src_dir_fd=source, dst_dir_fd=folder)
+        try:
+            os.rename(name, name, src_dir_fd=source, dst_dir_fd=folder)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy_over(source, name, folder, keep_going)
+            os.unlink(name, dir_fd=source)
 
     def _make_folders(self, parts: list[bytes]) -> None:
         for count in range(1, len(parts) + 1):
@@ -188,22 +207,7 @@ class Tree:
         """
         folder, name = self._locate(path)
         _make_writable(folder)
-        copy_name = b'.plumbus-' + secrets.token_hex(8).encode()
-        source = os.open(name, FILE, dir_fd=folder)
-        try:
-            copy = os.open(
-                copy_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder
-            )
-            try:
-                copy_file(source, copy, keep_going)
-            except BaseException:
-                os.unlink(copy_name, dir_fd=folder)
-                raise
-            finally:
-                os.close(copy)
-        finally:
-            os.close(source)
-        os.rename(copy_name, name, src_dir_fd=folder, dst_dir_fd=folder)
+        _copy_over(folder, name, folder, keep_going)
 
     def _decoded(self, status: os.stat_result, name: bytes, folder: int) -> os.stat_result:
         if not (self.fake_super and may_be_encoded(status.st_mode)):
@@ -241,6 +245,24 @@ def remove_tree(path: Path) -> None:
     if path.is_symlink() or path.exists():
         with Tree(path.parent) as tree:
             tree.remove(os.fsencode(path.name))
+
+
+def _copy_over(source: int, name: bytes, folder: int, keep_going: Callable[[], None]) -> None:
+    """Given the descriptors of two folders, put a copy of the first one's file in place of what the second has under its name."""
+    copy_name = b'.plumbus-' + secrets.token_hex(8).encode()
+    known = os.open(name, FILE, dir_fd=source)
+    try:
+        copy = os.open(copy_name, NEW_FILE, 0o600, dir_fd=folder)
+        try:
+            copy_file(known, copy, keep_going)
+        except BaseException:
+            os.unlink(copy_name, dir_fd=folder)
+            raise
+        finally:
+            os.close(copy)
+    finally:
+        os.close(known)
+    os.rename(copy_name, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _found(look: Callable[[], Found]) -> Found:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import xxhash
 
+from plumbus.backup import subvolumes
 from plumbus.backup.checksums import file_checksum, knows
 from plumbus.backup.manifest import Entry, read_manifest
 from plumbus.backup.tree import Tree
@@ -29,7 +30,7 @@ REFUSED = {errno.EACCES, errno.EPERM}
 
 
 class Inode(NamedTuple):
-    """Which file it is, whatever its names: `names` tells how many it has."""
+    """Which file it is, whatever its names: `names` tells how many it has, 0 if snapshots may share its content without that."""
 
     device: int
     number: int
@@ -63,6 +64,7 @@ class Comparison:
         self._tree = tree
         self._manifest = manifest
         self._owners = owners
+        self._is_subvolume = subvolumes.is_subvolume(tree.root)
         self._moved = moved
         self._listed: dict[bytes, int] = {b'': 0}  # folder → sum of the hashes of the names that belong there
         self._gone: set[bytes] = set()  # folders that are no folders any more
@@ -108,12 +110,19 @@ class Comparison:
             self._gone.add(path)
             return Finding(path=path, what=f'is {CALLED[kind]} instead of {CALLED[entry.kind]}')
         try:
-            wrong = [*self._wrong_content(path, entry, status), *self._wrong_attributes(entry, status)]
+            content = list(self._wrong_content(path, entry, status))
+            wrong = [*content, *self._wrong_attributes(entry, status)]
         except OSError as error:
-            return self._refused(path, error, _inode(status))
+            return self._refused(path, error, self._inode(status, content=True))
         if not wrong:
             return None
-        return Finding(path=path, what=' and '.join(wrong), inode=None if kind == 'd' else _inode(status))
+        inode = None if kind == 'd' else self._inode(status, content=bool(content) and kind == 'f')
+        return Finding(path=path, what=' and '.join(wrong), inode=inode)
+
+    def _inode(self, status: os.stat_result, *, content: bool) -> Inode:
+        """In a subvolume each has attributes of its own."""
+        names = (0 if content else 1) if self._is_subvolume else status.st_nlink
+        return Inode(status.st_dev, status.st_ino, names)
 
     def _below_gone(self, path: bytes, kind: str) -> bool:
         gone = bool(path) and _parent(path) in self._gone
@@ -232,10 +241,6 @@ def _read_from_the_disk(descriptor: int) -> None:
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
     with suppress(PermissionError):  # only the owner may ask for this
         fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_NOATIME)
-
-
-def _inode(status: os.stat_result) -> Inode:
-    return Inode(status.st_dev, status.st_ino, status.st_nlink)
 
 
 def _parent(path: bytes) -> bytes:

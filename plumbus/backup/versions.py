@@ -39,17 +39,18 @@ class Dated(NamedTuple):
 def versions(snapshots: Iterable[Dated], path: str) -> list[Version]:
     """Given a job's snapshots, oldest first, and a path, return each distinct version of the file, the newest first.
 
-    Snapshots that share its inode hold the same version; only for another inode is a manifest asked for the checksum.
+    Snapshots that share its inode hold the same version; only for another inode is a manifest asked for the checksum. An inode
+    that subvolumes have from each other has the same number and times in each.
     Raise NotFound if none of them has a plain file there.
     """
     where = b'/'.join(relative_parts(tree_path(path)))
     found: dict[tuple[object, ...], Version] = {}
-    keys: dict[tuple[int, int], tuple[object, ...]] = {}
+    keys: dict[tuple[int, ...], tuple[object, ...]] = {}
     for dated in snapshots:
         status = _file(dated.snapshot, where)
         if status is None:
             continue
-        inode = (status.st_dev, status.st_ino)
+        inode = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if inode not in keys:
             version = _version(dated, where, status)
             keys[inode] = (version.size, status.st_mtime_ns, version.checksum or inode)

@@ -1,24 +1,31 @@
 """Where a run builds its snapshot, and what earlier runs left there that did not come to an end."""
 
+import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from plumbus.backup import subvolumes
 from plumbus.backup.manifest import FILE_NAME
 from plumbus.backup.tree import Tree, remove_tree
 from plumbus.model import Owners
 
 REMAINS = '.remains-'
+UNFINISHED = '.plumbus-unfinished-'
 
 
 @dataclass(slots=True)
 class Workspace:
     """Where a run builds its snapshot; it becomes one by a rename. `continued`: an earlier run has begun with it.
-    `fetching`: there is something in it that would have to be fetched again."""
+    `fetching`: there is something in it that would have to be fetched again. `base`: the folder of the snapshot that it goes on
+    from; `filled`: its tree is like that one's already, without any inode in common."""
 
     path: Path
     owners: Owners = 'real'
     continued: bool = False
     fetching: bool = False
+    base: Path | None = None
+    filled: bool = False
 
     @property
     def tree(self) -> Path:
@@ -33,12 +40,12 @@ class Workspace:
     @property
     def temporary(self) -> Path:
         """Where rsync keeps files until they are whole."""
-        return self.path / 'temporary'
+        return self._aside / 'temporary'
 
     @property
     def partial(self) -> Path:
         """Where rsync keeps the part of a file that had come when it was stopped."""
-        return self.path / 'partial'
+        return self._aside / 'partial'
 
     @property
     def noted(self) -> Path:
@@ -47,10 +54,37 @@ class Workspace:
 
     def tidy(self) -> None:
         """Remove all that does not belong to a snapshot."""
-        for folder in (self.temporary, self.partial):
-            remove_tree(folder)
-        for file in (self.noted, self.begun):
+        if self.apart:
+            with Tree(self.tree) as tree:
+                tree.remove_quietly(self.apart)
+        else:
+            remove_tree(self.temporary)
+            remove_tree(self.partial)
+        for file in (self.noted, self.begun, self._apart_note):
             file.unlink(missing_ok=True)
+
+    def lay_out(self) -> None:
+        """Make the folders for what is not whole. They must be in the tree where that is a subvolume: no rename leads out of it."""
+        if subvolumes.is_subvolume(self.tree):
+            if not self.apart:
+                self._apart_note.write_text(UNFINISHED + secrets.token_hex(16))
+            with Tree(self.tree) as tree:
+                tree.make_folder_quietly(self.apart)
+        self.partial.mkdir(exist_ok=True)
+        self.temporary.mkdir(exist_ok=True)
+
+    @property
+    def apart(self) -> bytes:
+        """The name of a folder in the tree that does not belong to it; empty if there is none. No client can guess it."""
+        return self._apart_note.read_bytes() if self._apart_note.exists() else b''
+
+    @property
+    def _apart_note(self) -> Path:
+        return self.path / 'apart'
+
+    @property
+    def _aside(self) -> Path:
+        return self.tree / os.fsdecode(self.apart) if self.apart else self.path
 
     @property
     def begun(self) -> Path:

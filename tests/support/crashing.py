@@ -16,7 +16,7 @@ from tests.support.near import near_clients
 # Audit events come before what they tell of (docs.python.org, Audit events table); reading does not count.
 STEPS = {
     'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.link', 'os.symlink', 'os.chmod', 'os.chown', 'os.utime', 'os.truncate',
-    'os.setxattr', 'os.removexattr', 'subprocess.Popen',
+    'os.setxattr', 'os.removexattr', 'fcntl.ioctl', 'subprocess.Popen',
 }  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 WAIT_S = 60.0

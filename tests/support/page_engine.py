@@ -481,7 +481,7 @@ class System:
         return {
             'rsync_version': '3.4.3',
             'file_system': {
-                'hard_links': True, 'xattrs': True, 'acls': True, 'case_sensitive': True, 'sparse_files': True, 'reflinks': False,
+                'hard_links': True, 'xattrs': True, 'acls': True, 'case_sensitive': True, 'sparse_files': True, 'reflinks': False, 'subvolumes': False,
                 'foreign_owners': True,
             },
             'warnings': list(self.warnings),
