@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 GOOD = frozenset({'completed', 'warning'})
@@ -57,10 +58,18 @@ class Growth:
 
 
 def _day(text: object) -> int | None:
-    """The day of a time; None also for what somebody spoilt by hand."""
-    if not isinstance(text, str):
-        return None
+    ended = seconds(text)
+    return None if ended is None else int(ended) // DAY_S
+
+
+def seconds(text: object) -> float | None:
+    """Given a time as it is stored, return it in seconds (UTC); None also for what somebody spoilt by hand."""
+    return _seconds(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=2)  # several look at the same record, one after the other
+def _seconds(text: str) -> float | None:
     try:
-        return int(datetime.fromisoformat(text).timestamp()) // DAY_S
+        return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from plumbus.backup.growth import Growth
+from plumbus.backup.growth import Growth, seconds
 
 SUCCESS_WINDOW = timedelta(days=30)
 GOOD = frozenset({'completed', 'warning'})
@@ -99,14 +99,8 @@ def room(folder: Path) -> tuple[int, int]:
 
 
 def _end_of(document: Raw) -> float | None:
-    """When a run that says something ended; None also for a record that somebody spoilt by hand."""
-    text = document.get('end_time')
-    if document.get('status') not in JUDGED or not isinstance(text, str):
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return None
+    """When a run that says something ended."""
+    return seconds(document.get('end_time')) if document.get('status') in JUDGED else None
 
 
 def _number(document: Raw, name: str) -> int:

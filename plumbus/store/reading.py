@@ -50,13 +50,17 @@ class Reader:
     def __post_init__(self) -> None:
         self.name = f'{self.path.parent.name}/{self.path.name}'
 
-    def read(self) -> State:
-        """Return the state. Raise StoreError if it cannot be read."""
+    def read(self, *, by_line: bool = True) -> State:
+        """Return the state. Raise StoreError if it cannot be read.
+
+        `by_line` is quicker, but a document may turn out to be no JSON (that of the schema raises JSONDecodeError at once): then
+        read it without.
+        """
         for _ in range(RETRIES):
             seen = self._seen()
             try:
                 with plain_errors(self.name):
-                    return self._read()
+                    return self._read(by_line=by_line)
             except GapError:  # another process wrote one after the other was read?
                 if self._seen() == seen:
                     raise
@@ -78,13 +82,15 @@ class Reader:
     def _seen(self) -> tuple[Signature, int]:
         return self.signature(), self.journal.signature()[0]
 
-    def _read(self) -> State:
+    def _read(self, *, by_line: bool) -> State:
         state = State(tables={}, signature=self.signature(), journal=self.journal.signature())
         try:
-            state.tables = layout.read(self.path)
+            state.tables = layout.read(self.path, by_line=by_line)
             self._check(state, state.tables.pop(SCHEMA_TABLE, {}).get(1, b'{}'))
         except FileNotFoundError:
             state.signature = ()
+        except orjson.JSONDecodeError:
+            raise
         except ValueError as error:
             raise self._unreadable(str(error)) from None
         self._merge(state)

@@ -184,16 +184,24 @@ class JournalledStorage(Storage):
         return not same or self.reader.signature() != self.state.signature
 
     def _load(self) -> None:
+        try:
+            self._take(self.reader.read())
+        except (
+            orjson.JSONDecodeError
+        ):  # a line with more than one document, as somebody may have edited it, or with none
+            self._take(self.reader.read(by_line=False))
+
+    def _take(self, state: State) -> None:
         # What was known must not survive a file that turns out to be damaged.
         self.loaded, self._rows, self._before, self._old = False, {}, {}, {}
-        state = self.reader.read()
         tables = state.tables
         if state.schema and state.schema < self.reader.schema:
             self._old = tables if state.told else {}
             tables = self._migrated(tables, state.schema)
         state.tables, self.state = {}, state
         state.continued &= not self.needs_file
-        self._take_in(tables.items())
+        for name, raws in tables.items():
+            self._rows_in(name).fill(raws)
         for table in self._watchers:
             self._rows_in(table)
         self.loaded = True

@@ -423,8 +423,12 @@ def test_it_names_the_remedy_when_its_folder_cannot_be_made(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    'content', [b'', b'{"clients": {"1": {"na', b'[]', b'{"clients": []}', b'{"clients": {"1": 5}}']
-)
+    'content',
+    [
+        b'', b'{"clients": {"1": {"na', b'[]', b'{"clients": []}', b'{"clients": {"1": 5}}',
+        b'{\n"clients": {\n"1": {"name": "pi},\n"2": {"name": "nas"}\n}\n}\n',
+    ],
+)  # fmt: skip
 def test_it_refuses_a_damaged_file_and_does_not_touch_it(folder: Path, content: bytes) -> None:
     folder.mkdir()
     (folder / 'config.json').write_bytes(content)
@@ -439,6 +443,15 @@ def test_it_refuses_a_damaged_file_and_does_not_touch_it(folder: Path, content: 
         assert 'rescan' in caught.value.remedy
     assert (folder / 'config.json').read_bytes() == content
     put(database, 'backups', 1, job_id=1)
+
+
+def test_a_file_may_be_edited_by_hand_to_hold_several_documents_in_a_line(
+    folder: Path, database: Database
+) -> None:
+    folder.mkdir()
+    lines = b'{\n"clients": {\n"1": {"name": "pi"}, "2": {"name": "nas"},\n"3": {"name": "{}"}\n}\n}\n'
+    (folder / 'config.json').write_bytes(lines)
+    assert database.table('clients').all() == [{'name': 'pi'}, {'name': 'nas'}, {'name': '{}'}]
 
 
 def test_it_does_not_overwrite_a_file_that_was_damaged_while_it_ran(folder: Path, database: Database) -> None:
