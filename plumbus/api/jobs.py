@@ -1,7 +1,7 @@
 """Routes of the jobs and their schedules."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -27,7 +27,7 @@ def list_jobs(
     offset: Offset = 0,
 ) -> Response:
     """List all jobs, or those of one client, or a part of them. The header X-Total-Count tells how many there are in all."""
-    page = engine.jobs.page(client_id, min(AT_ONCE, limit), offset)
+    page = engine.jobs.plain_page(client_id, min(AT_ONCE, limit), offset)
     headers = {'X-Total-Count': str(page.total)}
     if len(page.items) < AT_ONCE or limit <= AT_ONCE:
         return Answer(list(page.items), headers=headers)
@@ -36,14 +36,14 @@ def list_jobs(
 
 
 def _pieces(
-    engine: Door, page: Page[JobView], client_id: int | None, limit: int, offset: int
+    engine: Door, page: Page[dict[str, Any]], client_id: int | None, limit: int, offset: int
 ) -> Iterator[bytes]:
     """Yield an array of very many jobs: in one piece it would take more memory than all the rest."""
     sent = 0
     while page.items:
         yield (b',' if sent else b'[') + to_json(list(page.items))[1:-1]
         sent += len(page.items)
-        page = engine.jobs.page(client_id, min(AT_ONCE, limit - sent), offset + sent)
+        page = engine.jobs.plain_page(client_id, min(AT_ONCE, limit - sent), offset + sent)
     yield b']'
 
 

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -51,6 +52,7 @@ def last_run(schedule: str, zone: ZoneInfo, until: datetime) -> datetime | None:
     return None
 
 
+@lru_cache(maxsize=5000)  # lists of very many jobs show it for each
 def in_words(schedule: str | None) -> str:
     """Given a schedule, return it as a short English sentence; 'Manual' for None. What cannot be read comes back as is."""
     if schedule is None:

@@ -7,21 +7,27 @@ from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from plumbus.backup.snapshots import Snapshots
+from plumbus.backup.standing import moment
 from plumbus.errors import Conflict, InvalidInput
 from plumbus.events import Changed, EventBus
-from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Trigger, checked
+from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Retention, Trigger, checked
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling import timing
-from plumbus.services.lateness import Lateness, zone_named
+from plumbus.services.lateness import Expected, Lateness, expectation, expected_of, zone_named
 from plumbus.services.records import revision_of
 from plumbus.services.removal import Removal
 from plumbus.services.starting import Starting
 from plumbus.store.documents import Documents
+from plumbus.store.rows import decoded
 from plumbus.store.runlog import RunLogs
 
 PLANNED_BY = ('schedule', 'timezone', 'enabled')
 LAST_RUN = ('id', 'status', 'start_time', 'created_at')
 NOT_STORED = {'ping_url'}
+DEFAULTS = {name: field.get_default() for name, field in Job.model_fields.items() if not field.is_required()}
+KEEPS_ALL = Retention().model_dump()
+STORED = frozenset(Job.model_fields)
+TIMES = ('created_at', 'updated_at', 'planned_since')
 
 
 class Plan(Protocol):
@@ -67,6 +73,17 @@ class Jobs:
         match = None if client_id is None else {'client_id': client_id}
         found = self.jobs.select(match=match, newest_first=False, limit=limit, offset=offset)
         return Page(self._views(found.items), found.total)
+
+    def plain_page(
+        self, client_id: int | None = None, limit: int = 100, offset: int = 0
+    ) -> Page[dict[str, Any]]:
+        """As `page`, as the fields that JSON is made of: for very many jobs, which are not checked again at each reading."""
+        match = None if client_id is None else {'client_id': client_id}
+        found = self.jobs.ids(match)
+        texts = self.jobs.texts(found[offset : offset + limit])
+        raws = {job_id: decoded(text) for job_id, text in texts.items()}
+        follows = self._follows({job_id: (raw, expectation(raw)) for job_id, raw in raws.items()})
+        return Page([{**plain(raw), **follows[job_id]} for job_id, raw in raws.items()], len(found))
 
     def get(self, job_id: int) -> JobView:
         """Given an id, return the job. Raise NotFound."""
@@ -153,30 +170,31 @@ class Jobs:
         return set(self.lateness.overdue(self.now()))
 
     def _views(self, jobs: Sequence[Job]) -> list[JobView]:
-        last = self.backups.newest_of_each('job_id', LAST_RUN, [job.id for job in jobs])
-        names = {client_id: self.clients.find(client_id) for client_id in {job.client_id for job in jobs}}
-        late = self.lateness.of(jobs, self.now())
-        return [self._view(job, names[job.client_id], last.get(job.id, {}), late.get(job.id)) for job in jobs]
+        known = {job.id: job.model_dump() for job in jobs}
+        follows = self._follows({job.id: (known[job.id], expected_of(job)) for job in jobs})
+        return [JobView.model_validate({**known[job.id], **follows[job.id]}) for job in jobs]
 
-    def _view(
-        self, job: Job, client: Client | None, last: Mapping[str, Any], late: datetime | None
-    ) -> JobView:
-        return JobView.model_validate(
-            {
-                **job.model_dump(),
-                'overdue': late is not None,
-                'overdue_since': late,
-                'client_name': client.name if client else '',
-                'host': client.host if client else '',
-                'username': client.username if client else '',
-                'source_path': job.source_paths[0],
-                'next_run': self.plan.next_run(job.id),
-                'last_run': last.get('start_time') or last.get('created_at'),
-                'last_status': last.get('status'),
-                'last_backup_id': last.get('id'),
-                'schedule_text': timing.in_words(job.schedule),
+    def _follows(
+        self, jobs: Mapping[int, tuple[Mapping[str, Any], Expected | None]]
+    ) -> dict[int, dict[str, Any]]:
+        """Given the fields of jobs by id, each with when it is to run, return the fields that follow from other things."""
+        last = self.backups.newest_of_each('job_id', LAST_RUN, list(jobs))
+        late = self.lateness.of({job_id: planned for job_id, (_, planned) in jobs.items()}, self.now())
+        clients = {
+            number: self.clients.find(number) for number in {job['client_id'] for job, _ in jobs.values()}
+        }
+        return {
+            job_id: {
+                **_of_client(clients[job['client_id']]),
+                **_of_last_run(last.get(job_id, {})),
+                'overdue': job_id in late,
+                'overdue_since': late.get(job_id),
+                'source_path': job['source_paths'][0],
+                'next_run': self.plan.next_run(job_id),
+                'schedule_text': timing.in_words(job.get('schedule')),
             }
-        )
+            for job_id, (job, _) in jobs.items()
+        }
 
     def _checked(self, fields: Mapping[str, Any]) -> JobFields:
         entered = checked(JobFields, {**fields, 'schedule': fields.get('schedule') or None})
@@ -196,3 +214,24 @@ class Jobs:
 
     def _tell(self, job_id: int, action: Literal['created', 'updated', 'deleted']) -> None:
         self.events.publish(Changed(noun='job', id=job_id, action=action))
+
+
+def _of_client(client: Client | None) -> dict[str, str]:
+    if client is None:
+        return {'client_name': '', 'host': '', 'username': ''}
+    return {'client_name': client.name, 'host': client.host, 'username': client.username}
+
+
+def _of_last_run(last: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        'last_run': moment(last.get('start_time') or last.get('created_at')),
+        'last_status': last.get('status'),
+        'last_backup_id': last.get('id'),
+    }
+
+
+def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Given a job as it lies in the database, return it as it would be after reading: each field, and times as times."""
+    times = {name: moment(raw.get(name)) for name in TIMES}
+    known = {name: value for name, value in raw.items() if name in STORED}
+    return {**DEFAULTS, **known, **times, 'retention': {**KEEPS_ALL, **raw.get('retention', {})}}

@@ -1,6 +1,6 @@
 """Which jobs are overdue: for how long each has had no good backup, by its schedule and a grace."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -78,9 +78,9 @@ class Lateness:
         self._due = fresh  # in one step: threads share this
         return late
 
-    def of(self, jobs: Iterable[Job], now: datetime) -> dict[int, datetime]:
-        """As `overdue`, for a few jobs."""
-        planned = {job.id: _expected(job) for job in jobs if job.enabled and job.schedule}
+    def of(self, jobs: Mapping[int, Expected | None], now: datetime) -> dict[int, datetime]:
+        """As `overdue`, for a few jobs, given with what is expected of them."""
+        planned = {job_id: one for job_id, one in jobs.items() if one}
         good = self._backups.newest_of_each('good_of', ENDED_AT, list(planned)) if planned else {}
         waiting, known, late = self._waiting() if planned else (), self._due, {}
         for job_id, one in planned.items():
@@ -130,11 +130,14 @@ def expectation(job: Mapping[str, Any]) -> Expected | None:
     return Expected(job['schedule'], job.get('timezone'), max(times, default=None), grace)
 
 
-def _expected(job: Job) -> Expected:
+def expected_of(job: Job) -> Expected | None:
+    """Given a job, return when it is to run; None if it is not planned."""
+    if not job.enabled or not job.schedule:
+        return None
     times = [time for time in (job.created_at, job.planned_since) if time]
     minutes = job.overdue_grace_minutes
     grace = None if minutes is None else timedelta(minutes=minutes)
-    return Expected(job.schedule or '', job.timezone, max(times, default=None), grace)
+    return Expected(job.schedule, job.timezone, max(times, default=None), grace)
 
 
 def ended(backup: Mapping[str, Any]) -> datetime | None:

@@ -129,7 +129,7 @@ RIGHTS: Mapping[str, Right] = {
     'clients.trust': Right(action='client.trust', details=lambda given: str(given.get('fingerprint', ''))),
     'clients.install_key': Right(action='client.install-key'),
     'clients.browse': Right(scope=RUN),
-    **_readings('jobs', 'all page get history preview_schedule overdue zone_of'),
+    **_readings('jobs', 'all page plain_page get history preview_schedule overdue zone_of'),
     'jobs.create': Right(action='job.create', details=_fields),
     'jobs.update': Right(action='job.change', details=_fields),
     'jobs.delete': Right(action='job.delete', details=_flags),

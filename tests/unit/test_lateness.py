@@ -9,7 +9,7 @@ import pytest
 
 from plumbus.events import Changed, Event, EventBus, Overdue
 from plumbus.model import Backup, Job
-from plumbus.services.lateness import Lateness
+from plumbus.services.lateness import Lateness, expected_of
 from plumbus.services.watchman import Watchman
 from plumbus.store.database import Database
 from plumbus.store.documents import Documents
@@ -40,7 +40,10 @@ class World:
 
     def since(self, job: Job) -> datetime | None:
         """The same by both ways."""
-        everyone, alone = self.lateness.overdue(self.now), self.lateness.of([job], self.now)
+        everyone, alone = (
+            self.lateness.overdue(self.now),
+            self.lateness.of({job.id: expected_of(job)}, self.now),
+        )
         assert everyone.get(job.id) == alone.get(job.id)
         return everyone.get(job.id)
 
