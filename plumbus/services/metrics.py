@@ -2,7 +2,7 @@
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -10,13 +10,13 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Inf
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from plumbus import __version__
-from plumbus.backup.standing import Raw, Standing, moment, standings
+from plumbus.backup.standing import standings
 from plumbus.model import Backup, Client, Job, Status
 from plumbus.scheduling.queue import Ticket
+from plumbus.services.job_metrics import job_metrics
 from plumbus.store.documents import Documents
 from plumbus.store.write_times import WriteTimes
 
-JOB = ['job_id', 'job', 'client']
 KINDS = ('backup', 'restore', 'verify')
 
 
@@ -43,7 +43,9 @@ class Metrics:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(_Scrape(self))
-        return generate_latest(registry)
+        names = {raw['id']: str(raw['name']) for raw in self.clients.raw()}
+        of_jobs = job_metrics(self.jobs.raw(), names, standings(self.backups), self.overdue())
+        return generate_latest(registry) + ''.join(of_jobs).encode('utf-8', 'replace')
 
 
 @dataclass(eq=False, slots=True)
@@ -54,42 +56,13 @@ class _Scrape:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics, as prometheus_client asks for them."""
-        known = standings(self.metrics.backups)
-        jobs = list(self.metrics.jobs.raw())
-        names = {raw['id']: str(raw['name']) for raw in self.metrics.clients.raw()}
         info = {'version': __version__, 'python': platform.python_version()}
         yield InfoMetricFamily('plumbus_build', 'What runs here.', value=info)
-        yield GaugeMetricFamily('plumbus_clients', 'Clients.', value=len(names))
-        yield GaugeMetricFamily('plumbus_jobs', 'Jobs.', value=len(jobs))
-        yield from self._of_jobs(jobs, names, known)
+        yield GaugeMetricFamily('plumbus_clients', 'Clients.', value=self.metrics.clients.count())
+        yield GaugeMetricFamily('plumbus_jobs', 'Jobs.', value=self.metrics.jobs.count())
         yield from self._of_records()
         yield from self._of_queue()
         yield from self._of_machine()
-
-    def _of_jobs(
-        self, jobs: Sequence[Raw], names: Mapping[int, str], known: Mapping[int, Standing]
-    ) -> Iterator[Metric]:
-        overdue = self.metrics.overdue()
-        labels = {job['id']: [str(job['id']), job['name'], names.get(job['client_id'], '')] for job in jobs}
-        enabled = GaugeMetricFamily('plumbus_job_enabled', 'Whether the job is on.', labels=JOB)
-        late = GaugeMetricFamily(
-            'plumbus_job_overdue', 'Whether the job should have run and has not.', labels=JOB
-        )
-        damaged = GaugeMetricFamily(
-            'plumbus_job_damaged_snapshots', 'Snapshots that verifying found damaged.', labels=JOB
-        )
-        status = GaugeMetricFamily(
-            'plumbus_job_status', 'How the last backup ended; always 1.', labels=[*JOB, 'status']
-        )
-        for job in jobs:
-            job_id, label = job['id'], labels[job['id']]
-            standing = known.get(job_id)
-            enabled.add_metric(label, float(bool(job['enabled'])))
-            late.add_metric(label, float(job_id in overdue))
-            damaged.add_metric(label, len(standing.damaged) if standing else 0)
-            status.add_metric([*label, standing.ended['status'] if standing else 'none'], 1)
-        yield from (enabled, late, damaged, status)
-        yield from _of_last_backups(labels, known)
 
     def _of_records(self) -> Iterator[Metric]:
         counted = GaugeMetricFamily('plumbus_backups', 'Records of backups.', labels=['status'])
@@ -135,29 +108,3 @@ class _Scrape:
             buckets=told,
             sum_value=total_s,
         )
-
-
-LAST: tuple[tuple[str, str, Callable[[Standing], float | None]], ...] = (
-    ('last_success_timestamp_seconds', 'When the last good backup ended.', lambda one: _seconds(one.good.get('end_time'))),
-    ('last_run_timestamp_seconds', 'When the last backup ended.', lambda one: _seconds(one.ended.get('end_time'))),
-    ('last_duration_seconds', 'How long the last backup took.', lambda one: one.ended.get('duration_s')),
-    ('last_size_bytes', 'Size of the tree of the last good backup.', lambda one: one.good.get('size_bytes')),
-    ('last_transferred_bytes', 'What the last good backup fetched.', lambda one: one.good.get('transferred_bytes')),
-    ('last_files', 'Files in the last good backup.', lambda one: one.good.get('file_count')),
-)  # fmt: skip
-
-
-def _of_last_backups(labels: Mapping[int, list[str]], known: Mapping[int, Standing]) -> Iterator[Metric]:
-    for name, words, value_of in LAST:
-        family = GaugeMetricFamily(f'plumbus_job_{name}', words, labels=JOB)
-        for job_id, label in labels.items():
-            standing = known.get(job_id)
-            value = value_of(standing) if standing else None
-            if value is not None:
-                family.add_metric(label, value)
-        yield family
-
-
-def _seconds(text: str | None) -> float | None:
-    time = moment(text)
-    return time.timestamp() if time else None
