@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port = free_port(settings.host, 0 if options.native else settings.port)
         wire(engine, native=options.native)
         engine.start()
+        gc.freeze()  # what was read by now stays: looking through it for garbage again and again would slow down large answers
         if drawn_by:
             window.prepare(window_address(engine, port), drawn_by)
     except PlumbusError as error:

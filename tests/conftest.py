@@ -5,11 +5,18 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from plumbus.transfer.keys import Keys
 from plumbus.transfer.target import Target
 from tests.support.sshd import IS_ROOT, Sshd
+
+# A busy machine fails no test: what must be quick is measured by benchmarks.
+hypothesis.settings.register_profile(
+    'unhurried', deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile('unhurried')
 
 
 @pytest.hookimpl(wrapper=True)
