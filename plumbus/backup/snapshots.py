@@ -174,6 +174,7 @@ class Snapshots:
         _write(workspace.path / 'backup.json', description)
         _sync_folder(workspace.path)
         subvolumes.close(workspace.tree)
+        workspace.begun.unlink(missing_ok=True)
         snapshot = Snapshot(workspace.path.parent / name)
         workspace.path.rename(snapshot.path)
         _sync_folder(snapshot.path.parent)

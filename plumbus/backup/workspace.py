@@ -53,14 +53,14 @@ class Workspace:
         return self.path / 'noted'
 
     def tidy(self) -> None:
-        """Remove all that does not belong to a snapshot."""
+        """Remove all that does not belong to a snapshot, but for `begun`: it goes last, so that a run cut off now is continued."""
         if self.apart:
             with Tree(self.tree) as tree:
                 tree.remove_quietly(self.apart)
         else:
             remove_tree(self.temporary)
             remove_tree(self.partial)
-        for file in (self.noted, self.begun, self._apart_note):
+        for file in (self.noted, self._apart_note):
             file.unlink(missing_ok=True)
 
     def lay_out(self) -> None:

@@ -1,10 +1,13 @@
 """An interrupted run is continued by the next one: what is there already is not fetched again, older snapshots stay as they are."""
 
+import errno
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from plumbus.backup import runner
 from plumbus.backup.manifest import read_manifest
 from plumbus.engine import Engine
 from plumbus.model import Backup, JobView, Status
@@ -92,6 +95,25 @@ def test_it_continues_a_later_run_and_leaves_the_snapshots_before_alone(
     folder = (engine.settings.data_dir / str(second.backup_path)).parent
     names = sorted(Path(str(backup.backup_path)).name for backup in (first, second))
     until(lambda: sorted(path.name for path in folder.iterdir()) == names, 'the remains are gone')
+
+
+@pytest.mark.parametrize('earlier', [0, 1])
+def test_it_fetches_nothing_again_when_all_had_come_before_it_was_cut_off(
+    engine: Engine, sshd: Sshd, mixed: Path, monkeypatch: pytest.MonkeyPatch, earlier: int
+) -> None:
+    job = job_for(engine, sshd, mixed)
+    for _ in range(earlier):
+        back_up(engine, job.id)
+        (mixed / 'z-big').write_bytes(os.urandom(4 * MEBIBYTE))
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, 'sync', Mock(side_effect=OSError(errno.EIO, 'Input/output error')))
+        assert back_up(engine, job.id).status is Status.FAILED
+
+    backup = back_up(engine, job.id)
+
+    assert (backup.status, backup.transferred_bytes) == (Status.COMPLETED, 0)
+    assert differences(mixed, copy_of(engine, backup, mixed)) == ''
+    assert None not in checksums(engine, backup).values()
 
 
 def test_it_takes_over_nothing_that_an_older_snapshot_shares(engine: Engine, sshd: Sshd, mixed: Path) -> None:

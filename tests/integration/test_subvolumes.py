@@ -18,7 +18,7 @@ from plumbus.cancellation import Cancellation
 from plumbus.engine import Engine
 from plumbus.model import Backup, JobView, Status
 from tests.integration.test_resume import interrupt
-from tests.integration.test_verify import verified
+from tests.integration.test_verify import flip, verified
 from tests.support.btrfs import btrfs, used
 from tests.support.engines import back_up, copy_of, restored, running_engine, tree_of, until
 from tests.support.facts import facts, same, unchanged
@@ -156,6 +156,21 @@ def test_what_an_interrupted_run_has_fetched_is_not_fetched_again(
     assert untruths(engine) == []
 
 
+def test_a_damaged_file_is_not_taken_over_from_an_interrupted_run(engine: Engine, source: Path) -> None:
+    for name in ('a', 'z'):
+        (source / name).write_bytes(os.urandom(3 * MEBIBYTE))
+    job = job_of(engine, source)
+    first = whole(engine, job, source)
+    tree = tree_of(engine, first)
+    subvolumes.reopen(tree)
+    flip(copy_of(engine, first, source) / 'a')
+    subvolumes.close(tree)
+    (source / 'z').write_bytes(os.urandom(3 * MEBIBYTE))
+    interrupt(engine, job, MEBIBYTE)
+    assert verified(engine, first).error_count == 1
+    whole(engine, job, source)
+
+
 @pytest.mark.parametrize('earlier', [0, 1])
 def test_it_may_be_cut_off_between_closing_a_tree_and_naming_it(
     engine: Engine, source: Path, monkeypatch: pytest.MonkeyPatch, earlier: int
@@ -168,13 +183,16 @@ def test_it_may_be_cut_off_between_closing_a_tree_and_naming_it(
 
     def dying(path: Path, target: Path) -> Path:
         if TIME_NAME.fullmatch(target.name):
+            (path / 'begun').write_text(
+                f'real {"shared" if earlier else "alone"}\n'
+            )  # as if its removal were to come
             raise OSError(errno.EIO, 'Input/output error')
         return rename(path, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, 'rename', dying)
         assert back_up(engine, job.id).status is Status.FAILED
-    whole(engine, job, source)
+    assert whole(engine, job, source).transferred_bytes == 0
     assert untruths(engine) == []
 
 

@@ -233,3 +233,16 @@ def test_it_leaves_no_descriptor_open(root: Path) -> None:
         list(tree.entries(b'a'))
         tree.remove(b'a/b')
     assert len(os.listdir('/proc/self/fd')) == before
+
+
+def test_it_makes_a_folder_without_a_trace_on_the_one_around_it(tmp_path: Path) -> None:
+    around = tmp_path / 'around'
+    around.mkdir(mode=0o550)
+    os.utime(around, ns=(1_000, 2_000))
+    with Tree(around) as tree:
+        tree.make_folder_quietly(b'inside')
+        tree.make_folder_quietly(b'inside')
+    status = around.stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_mtime_ns) == (0o550, 2_000)
+    assert (around / 'inside').is_dir()
+    around.chmod(0o700)
