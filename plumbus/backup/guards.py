@@ -5,6 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,13 @@ FEW_FILES = 10
 
 @dataclass(slots=True)
 class StoreGuard:
-    """Knows the disk that the snapshots lie on by a marker file and its device, and refuses every other one."""
+    """Knows the disk that the snapshots lie on by a marker file, what that says and its device, and refuses every other one.
+
+    Where disks have no device of their own, as with btrfs and NFS, the number is another one after each mount.
+    """
 
     root: Path
-    _device: int | None = None
+    _known: tuple[int, str] | None = None
 
     def prepare(self, *, holds_snapshots: bool) -> None:
         """At the start: mark a new store. Where records tell of snapshots a missing marker is left missing."""
@@ -32,16 +36,25 @@ class StoreGuard:
             marker = self.root / MARKER
             if not marker.exists():
                 marker.write_text(f'{uuid.uuid4()}\n')
-        if (self.root / MARKER).exists():
-            self._device = self.root.stat().st_dev
+        self._known = self._found()
 
     def check(self) -> None:
         """Raise TransferFailed if the disk with the snapshots is not there (any more)."""
-        there = (self.root / MARKER).exists()
-        if there and self._device is None:
-            self._device = self.root.stat().st_dev
-        if not there or self.root.stat().st_dev != self._device:
+        found = self._found()
+        known = self._known = self._known or found
+        if found is None or known is None:
             raise failed('data_missing', marker=MARKER)
+        if found[0] != known[0] and (found[1] != known[1] or not found[1]):
+            raise failed('data_missing', marker=MARKER)
+
+    def _found(self) -> tuple[int, str] | None:
+        marker = self.root / MARKER
+        if not marker.exists():
+            return None
+        told = ''
+        with suppress(OSError, UnicodeDecodeError):
+            told = marker.read_text()
+        return self.root.stat().st_dev, told
 
 
 @dataclass(slots=True)

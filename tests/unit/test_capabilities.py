@@ -59,7 +59,7 @@ def ramfs(tmp_path: Path) -> Iterator[Path]:
 @needs_root
 def test_it_switches_off_what_the_disk_cannot_keep(ramfs: Path) -> None:
     found = probe_file_system(ramfs)
-    assert (found.hard_links, found.xattrs) == (True, False)
+    assert (found.hard_links, found.xattrs, found.subvolumes) == (True, False, False)
     tool = Rsync(version='3.5.0', features=frozenset({'ACLs', 'xattrs'}))
     options = local_options(tool, found)
     assert (options.acls, options.xattrs, options.fake_super) == (False, False, False)

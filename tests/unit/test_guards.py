@@ -1,12 +1,15 @@
 """Guards refuse what would end badly, and say why."""
 
 import os
+import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from plumbus.backup.guards import MARKER, RoomGuard, StoreGuard, shrunk
 from plumbus.errors import TransferFailed
+from tests.support.marks import needs_root
 
 
 def free_bytes(folder: Path) -> int:
@@ -41,6 +44,23 @@ def test_it_refuses_when_the_disk_goes_away_while_it_runs(tmp_path: Path) -> Non
         guard.check()
     (tmp_path / 'unmounted').rename(tmp_path / 'backups')
     guard.check()
+
+
+@needs_root
+@pytest.mark.parametrize('same', [True, False])
+def test_it_knows_its_disk_again_by_what_the_marker_says(tmp_path: Path, same: bool) -> None:
+    """A disk that is mounted again may have another number, as with btrfs."""
+    store = tmp_path / 'backups'
+    guard = StoreGuard(store)
+    guard.prepare(holds_snapshots=False)
+    marker = (store / MARKER).read_text()
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', store], check=True)
+    try:
+        (store / MARKER).write_text(marker if same else '')
+        with nullcontext() if same else pytest.raises(TransferFailed):
+            guard.check()
+    finally:
+        subprocess.run(['umount', store], check=True)
 
 
 def test_it_lets_through_what_fits(tmp_path: Path) -> None:
