@@ -6,6 +6,7 @@ usage: .venv/bin/python -m benchmarks.contest [--full] [--only NAME,NAME] [--rou
 import argparse
 import os
 import platform
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -67,7 +68,8 @@ def plan_of(options: argparse.Namespace) -> Plan:
     if options.files:
         plan = replace(plan, files=options.files, folders=max(1, options.files // 20))
     if options.rounds:
-        plan = replace(plan, initial=options.rounds, same=options.rounds, days=max(options.rounds, plan.days))
+        rounds = options.rounds
+        plan = replace(plan, initial=rounds, same=rounds, restore=rounds, small=rounds, big_changes=rounds)
     return replace(plan, big_files=0) if options.small_only else plan
 
 
@@ -78,13 +80,12 @@ def main() -> None:
     parser.add_argument(
         '--only', default='', help='contenders, parted by commas; bare rsync is always among them'
     )
-    parser.add_argument(
-        '--rounds', type=int, help='how often the initial run and that without changes are measured'
-    )
+    parser.add_argument('--rounds', type=int, help='how often everything but the days is measured')
     parser.add_argument('--files', type=int, help='how many small files there are')
     parser.add_argument('--write', action='store_true', help='write the tables and the chart into docs/')
     parser.add_argument('--small-only', action='store_true', help='leave out the big files')
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped'))  # what was mounted and started is to go
     kinds, notes = chosen(options.only)
     with made_place() as place:
         figures = measured(place, plan_of(options), kinds, notes)

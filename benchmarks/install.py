@@ -5,14 +5,9 @@ usage: .venv/bin/python -m benchmarks.install    (as root; without it, it only s
 
 import os
 import shutil
-import subprocess
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.contenders.base import Contender
-
-LIMIT_S = 600
-QUIET = {'DEBIAN_FRONTEND': 'noninteractive'}
-INSTALL = ['apt-get', '-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '-q', '--no-install-recommends']
 
 
 def installed(kind: type[Contender]) -> str:
@@ -22,15 +17,10 @@ def installed(kind: type[Contender]) -> str:
     if os.geteuid() or not shutil.which('apt-get'):
         return f'is not there: install {" ".join(kind.packages)}'
     try:
-        done = subprocess.run(
-            [*INSTALL, *kind.packages], env={**os.environ, **QUIET}, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=LIMIT_S, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return 'could not be installed: apt-get takes too long'
-    if done.returncode or not kind.available():
-        return f'could not be installed: {(done.stderr.strip().splitlines() or ["apt-get failed"])[-1]}'
-    return 'was installed'
+        kind.install()
+    except (RuntimeError, OSError) as error:
+        return f'could not be installed: {str(error).strip().splitlines()[-1]}'
+    return 'was installed' if kind.available() else 'could not be installed'
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """Where the benchmark takes place: a private sshd, the files of the client, and a store on an ext4 of its own."""
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ IMAGE_BYTES = 40 * 2**30  # sparse: it takes what is written
 LIMIT_S = 1800.0
 ALIAS = 'client'
 SSH_CONFIG = """\
-Host {alias}
+Host {alias} localhost 127.0.0.1
   HostName {host}
   Port {port}
   User {user}
@@ -91,21 +93,24 @@ def made_place(*, loop: bool = True) -> Iterator[Place]:
             )  # fmt: skip
     finally:
         if mounted:
-            run(['umount', str(store)])
+            run(['umount', '--lazy', str(store)])
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None, accept: tuple[int, ...] = (0,)) -> str:  # fmt: skip
     """Run a command to its end and return what it printed. Raise RuntimeError with what it said if it fails."""
-    done = subprocess.run(
-        argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors='replace',
-        timeout=LIMIT_S, check=False,
-    )  # fmt: skip
-    if done.returncode not in accept:
-        raise RuntimeError(
-            f'{" ".join(argv[:6])}: exit code {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}'
-        )
-    return done.stdout
+    with subprocess.Popen(
+        argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        errors='replace', start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            out, said = process.communicate(timeout=LIMIT_S)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode not in accept:
+        raise RuntimeError(f'{" ".join(argv[:6])}: exit code {process.returncode}\n{(out + said)[-2000:]}')
+    return out
 
 
 def _mounted(image: Path, folder: Path) -> bool:

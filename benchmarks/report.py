@@ -20,6 +20,7 @@ MB = 10**6
 def tables(figures: Figures) -> str:
     """All tables, the one of the targets first."""
     parts = [
+        '![Seconds of an initial run, one without changes and one with the changes of a day](benchmarks.svg)',
         '### Machine and versions', _machine(figures),
         '### Targets', target_table(figures),
         '### Seconds', 'Medians; in brackets × bare rsync of the same round, and below the quickest and the slowest round.',

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from subprocess import SubprocessError
+
+from httpx import HTTPError
 
 from benchmarks.contenders.base import Contender
-from benchmarks.figures import Figures, Sample, Stored
+from benchmarks.figures import BASE, Figures, Sample, Stored
 from benchmarks.measuring import timed
 from benchmarks.place import Place
 from benchmarks.workload import BIG_BYTES, BIG_FILES, FILES, FOLDERS, BigFiles, Workload
@@ -14,7 +17,10 @@ INITIAL, DAY, SAME, RESTORE = 'initial', '1 % changed', 'no change', 'full resto
 ONE_FILE, FOLDER, DELETE = 'one file restored', 'one folder listed', 'oldest deleted'
 BIG_INITIAL, BIG_CHANGE = 'big files, initial', 'big file changed'
 PHASES = (INITIAL, SAME, DAY, RESTORE, ONE_FILE, FOLDER, DELETE, BIG_INITIAL, BIG_CHANGE)
-SLOW_ROUNDS = 2  # for contenders that are slow, where fewer rounds change nothing for the others
+SLOW_ROUNDS = {
+    INITIAL: 1,
+    RESTORE: 1,
+}  # for contenders that are slow; else 3, but every day and change of a big file
 Say = Callable[[str], None]
 
 
@@ -88,9 +94,8 @@ class Contest:
 
     def _big_files(self) -> None:
         self._say(f'{timed(self.big.fill):.0f} s to write {self._plan.big_files} big files')
-        for contender in self._contenders:
-            contender.prepare(self.big.folder)
-        self._round(BIG_INITIAL, 0, lambda contender: contender.backup(), all_of_them=True)
+        self._contenders = [contender for contender in self._contenders if contender.big]
+        self._round(BIG_INITIAL, 0, lambda contender: contender.backup(), before=self._anew_big)
         for number in range(self._plan.big_changes):
             self.big.change(number)
             self._round(BIG_CHANGE, number, lambda contender: contender.backup(), all_of_them=True)
@@ -100,6 +105,9 @@ class Contest:
     def _anew(self, contender: Contender) -> None:
         contender.prepare(self.workload.folder)
 
+    def _anew_big(self, contender: Contender) -> None:
+        contender.prepare(self.big.folder)
+
     def _round(
         self, phase: str, number: int, action: Callable[[Contender], object], *,
         before: Callable[[Contender], None] | None = None, all_of_them: bool = False,
@@ -108,20 +116,38 @@ class Contest:
         first = number % len(self._contenders)
         told = []
         for contender in self._contenders[first:] + self._contenders[:first]:
-            if contender.slow and number >= SLOW_ROUNDS and not all_of_them:
+            if contender.slow and number >= SLOW_ROUNDS.get(phase, 3) and not all_of_them:
                 continue
-            if before:
-                before(contender)
-            self._place.emptied_arrivals()
-            self._place.settle()
-            with contender.stopwatch() as watch:
-                action(contender)
-            contender.rest()
-            self._figures.samples.append(
-                Sample(phase=phase, contender=contender.name, round=number, **asdict(watch.taken))
-            )
-            told.append(f'{contender.name} {watch.taken.seconds:.3g}')
+            try:
+                told.append(f'{contender.name} {self._measure(phase, number, contender, action, before):.3g}')
+            except (RuntimeError, OSError, SubprocessError, HTTPError) as error:
+                self._lose(contender, phase, error)
         self._say(f'{phase} {number + 1}: ' + ', '.join(told))
+
+    def _measure(
+        self, phase: str, number: int, contender: Contender, action: Callable[[Contender], object],
+        before: Callable[[Contender], None] | None,
+    ) -> float:  # fmt: skip
+        if before:
+            before(contender)
+        self._place.emptied_arrivals()
+        self._place.settle()
+        with contender.stopwatch() as watch:
+            action(contender)
+        contender.rest()
+        self._figures.samples.append(
+            Sample(phase=phase, contender=contender.name, round=number, **asdict(watch.taken))
+        )
+        return watch.taken.seconds
+
+    def _lose(self, contender: Contender, phase: str, error: Exception) -> None:
+        """One that fails is out from there on; without bare rsync there is nothing to compare with."""
+        if contender.name == BASE:
+            raise error
+        self._contenders.remove(contender)
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        self._figures.notes.append(f'{contender.name} failed in the phase "{phase}": {said[-1]}')
+        self._say(self._figures.notes[-1])
 
 
 def owner_of(place: Place) -> tuple[int, int] | None:

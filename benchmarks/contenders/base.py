@@ -12,6 +12,9 @@ from benchmarks.measuring import Stopwatch
 from benchmarks.place import ALIAS, Place, run
 from tests.support.sshd import IS_ROOT
 
+APT = ('apt-get', '-o', 'DPkg::Lock::Timeout=300')
+QUIET = {'DEBIAN_FRONTEND': 'noninteractive'}
+
 
 class Contender(ABC):
     """One way to back up the files of the place. Each call returns when the work is done."""
@@ -20,6 +23,7 @@ class Contender(ABC):
     program: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()  # of apt
     slow: ClassVar[bool] = False  # takes part in fewer rounds
+    big: ClassVar[bool] = True  # takes part with the big files
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -30,6 +34,14 @@ class Contender(ABC):
     def available(cls) -> bool:
         """Whether it can be run here."""
         return shutil.which(cls.program) is not None
+
+    @classmethod
+    def install(cls) -> None:
+        """Install it by apt, as root. Raise RuntimeError with what apt said if it cannot be."""
+        run(
+            [*APT, 'install', '-y', '-q', '--no-install-recommends', *cls.packages],
+            env={**os.environ, **QUIET},
+        )
 
     @abstractmethod
     def version(self) -> str:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ from tests.support.engines import differences
 SMALL = Plan(
     files=300, folders=15, initial=1, days=2, same=1, restore=1, small=1, big_files=1, big_bytes=2**22, big_changes=1
 )  # fmt: skip
+
+
+class Broken(BareRsync):
+    """Makes one snapshot and no other."""
+
+    name = 'broken'
+
+    def backup(self) -> None:
+        if self._snapshots():
+            raise RuntimeError('no more')
+        super().backup()
 
 
 @pytest.fixture(scope='module')
@@ -56,6 +68,15 @@ def test_it_measures_every_phase_of_both(place: Place, contenders: list[Contende
     assert all(sample.seconds > 0 for sample in figures.samples)
     assert figures.own_memory() > 0
     assert figures.stored['PLUMBUS'].manifest_bytes > 0
+
+
+def test_one_that_fails_is_left_out_and_named(place: Place) -> None:
+    figures = Figures(machine={}, versions={})
+    plan = replace(SMALL, days=1, big_files=0)
+    Contest(place, [BareRsync(place), Broken(place)], plan, figures, lambda _: None).run()
+    assert figures.notes == ['broken failed in the phase "1 % changed": no more']
+    assert {sample.phase for sample in figures.samples if sample.contender == 'broken'} == {'initial'}
+    assert {sample.phase for sample in figures.samples} == set(PHASES[:-2])
 
 
 def test_both_give_back_what_was_there(place: Place, contenders: list[Contender]) -> None:
