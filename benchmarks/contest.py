@@ -45,6 +45,7 @@ def machine(place: Place) -> dict[str, str]:
         'memory': f'{memory:.0f} GiB',
         'system': f'Linux {platform.release().partition("-")[0]}, Python {platform.python_version()}',
         'store': place.file_system,
+        'load before': f'{os.getloadavg()[1]:.1f}',
     }
 
 
@@ -90,7 +91,7 @@ def main() -> None:
     with made_place() as place:
         figures = measured(place, plan_of(options), kinds, notes)
     figures.save(RESULT)
-    print(f'\n{times(figures)}\n\n{target_table(figures)}')
+    print('\n\n'.join(['', times(figures), target_table(figures), *figures.notes]))
     if options.write:
         write(figures)
 

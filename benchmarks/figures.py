@@ -14,7 +14,8 @@ OURS = 'PLUMBUS'
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One contender in one round of one phase; times in seconds, memory in bytes (see measuring.Taken)."""
+    """One contender in one round of one phase; times in seconds, memory in bytes (see measuring.Taken); `later_cpu_s` was used
+    after it was done."""
 
     phase: str
     contender: str
@@ -25,6 +26,7 @@ class Sample:
     memory: int = 0
     own_memory: int = 0
     moved: int = 0
+    later_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +69,10 @@ class Figures:
     def cpu(self, phase: str, contender: str) -> float | None:
         """The median CPU time of all processes."""
         return median([sample.cpu_s for sample in self._of(phase, contender)])
+
+    def later_cpu(self, phase: str, contender: str) -> float | None:
+        """The median CPU time of what goes on after the end."""
+        return median([sample.later_cpu_s for sample in self._of(phase, contender)])
 
     def own_share(self, phase: str, contender: str = OURS) -> float | None:
         """The part of all CPU time that the server itself used, the median of all rounds."""

@@ -53,11 +53,16 @@ class Stopwatch:
         seconds = time.perf_counter() - self._began
         self._ended.set()
         self._sampler.join()
-        total, own = (after - before for after, before in zip(self._cpu(), self._before, strict=True))
+        self._after = self._cpu()
+        total, own = (after - before for after, before in zip(self._after, self._before, strict=True))
         self.taken = Taken(
             seconds=seconds, cpu_s=total, own_cpu_s=own, memory=self._memory, own_memory=self._own_memory,
             moved=over_loopback() - self._moved,
         )  # fmt: skip
+
+    def cpu_since(self) -> float:
+        """CPU seconds that were used after its block: what goes on in the background then."""
+        return self._cpu()[0] - self._after[0]
 
     def _cpu(self) -> tuple[float, float]:
         own = own_cpu(self._own) if self._own else 0.0

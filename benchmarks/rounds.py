@@ -135,9 +135,8 @@ class Contest:
         with contender.stopwatch() as watch:
             action(contender)
         contender.rest()
-        self._figures.samples.append(
-            Sample(phase=phase, contender=contender.name, round=number, **asdict(watch.taken))
-        )
+        taken = {**asdict(watch.taken), 'later_cpu_s': watch.cpu_since()}
+        self._figures.samples.append(Sample(phase=phase, contender=contender.name, round=number, **taken))
         return watch.taken.seconds
 
     def _lose(self, contender: Contender, phase: str, error: Exception) -> None:
