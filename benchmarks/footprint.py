@@ -18,7 +18,8 @@ from urllib.error import URLError
 
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.conftest import ARGUMENTS, CHROMIUM, free_port
+from tests.support.browser import ARGUMENTS, CHROMIUM
+from tests.support.sshd import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = 'grumbo-and-fleeb-juice'

@@ -11,7 +11,7 @@ from pages.client_form import ClientForm
 from pages.frame import View, frame
 from pages.missing import friendly
 from pages.widgets.test_result import draw_test
-from pages.widgets.text import Text, box, button, button_link, card
+from pages.widgets.text import Text, box, button, button_link, card, focus
 from plumbus.engine import Engine
 from plumbus.errors import ClientError
 from plumbus.model import Client, ConnectionTest
@@ -62,6 +62,10 @@ class Wizard:
     def _go(self, step: int) -> None:
         for index, pane in enumerate(self._panes):
             pane.visible = index == step
+        if self._steps.slots[
+            'default'
+        ].children:  # not when the page is opened: the keyboard begins at its top
+            focus(self._panes[step])
         self._steps.clear()
         with self._steps:
             for index, words in enumerate(STEPS):
@@ -138,7 +142,7 @@ class Wizard:
 
 def _pane(words: str) -> ui.element:
     pane = card(classes='stack form-card')
-    pane.props['aria-label'] = words
+    pane.props['aria-label'], pane.props['tabindex'] = words, '-1'
     return pane
 
 

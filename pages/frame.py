@@ -115,7 +115,7 @@ class ThemeSwitch:
     def draw(self) -> None:
         """Draw the button with its menu."""
         self._button = icon_button(THEMES[self._chosen][1], 'Theme').classes('pill')
-        with self._button, ui.menu():
+        with self._button, ui.menu().props('aria-label=Theme'):
             for name, (words, icon) in THEMES.items():
                 with ui.menu_item(on_click=lambda name=name: self._choose(name)).mark(name), box('row-line'):
                     ui.icon(icon, size='20px')
@@ -156,7 +156,7 @@ def _user_menu(who: str) -> None:
         Text(who, 'desk-only cut')
         ui.icon('o_person', size='20px').classes('phone-only')
         ui.icon('o_expand_more', size='18px').classes('desk-only')
-        with ui.menu(), box('menu-panel'):
+        with ui.menu().props('role=dialog aria-label=Account'), box('menu-panel'):
             Text(f'Logged in as {who}', 'sub')
             button_link('Your account', '/account', icon='o_manage_accounts')
             with box('menu-form', 'form').props('method=post action=/logout'):

@@ -29,7 +29,8 @@ class RunningPill:
             self._dot = box('dot')
             self._words = Text('idle', 'desk-only')
             self._number = Text('0', 'phone-only')
-            with ui.menu(), box('menu-panel') as self._panel:
+            menu = ui.menu().props('role=dialog aria-label="What runs now"')
+            with menu, box('menu-panel') as self._panel:
                 pass
         ui.timer(0, self._reload, once=True)
         self._feed.on(self._happened)

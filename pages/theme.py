@@ -10,6 +10,7 @@ from nicegui import app, ui
 Theme = Literal['auto', 'light', 'dark']
 STATIC = Path(__file__).parent / 'static'
 SHEETS = ('base.css', 'frame.css', 'forms.css', 'lists.css', 'views.css', 'browse.css', 'finder.css')
+SCRIPTS = ('shortcuts.js', 'keys.js')
 ICONS = (
     '<link rel="icon" type="image/svg+xml" href="/static/favicon.svg">'
     '<link rel="apple-touch-icon" href="/static/touch-icon.png">'
@@ -52,9 +53,10 @@ def install() -> None:
     """Serve the style sheets and pictures and put them on every page."""
     app.add_static_files('/static', STATIC, max_cache_age=86_400)
     links = ''.join(f'<link rel="stylesheet" href="/static/{name}?{_version(name)}">' for name in SHEETS)
-    script = f'<script defer src="/static/shortcuts.js?{_version("shortcuts.js")}"></script>'
-    ui.add_head_html(f'<style>{css()}</style>{links}{script}', shared=True)
+    scripts = ''.join(f'<script defer src="/static/{name}?{_version(name)}"></script>' for name in SCRIPTS)
+    ui.add_head_html(f'<style>{css()}</style>{links}{scripts}', shared=True)
     ui.button.default_props('unelevated no-caps')
+    ui.menu_item.default_props('role=menuitem')
     for field in (ui.input, ui.number, ui.select, ui.textarea):
         field.default_props('outlined dense hide-bottom-space')
 

@@ -8,7 +8,7 @@ from pages.calls import ask, praise, told
 from pages.client_form import code_to_copy
 from pages.frame import View, frame
 from pages.missing import friendly
-from pages.widgets.confirm import confirm
+from pages.widgets.confirm import confirm, until_closed
 from pages.widgets.empty import empty
 from pages.widgets.fields import Form
 from pages.widgets.listing import Cell, Column, Listing, Query, acts, slice_of, text, when
@@ -97,9 +97,7 @@ class TokenList:
             with box('actions'):
                 button('Cancel', on_click=dialog.close)
                 button('Make it', 'primary', on_click=lambda: self._make(form, area, dialog))
-        await dialog
-        if not dialog.is_deleted:
-            dialog.delete()
+        await until_closed(dialog)
 
     async def _make(self, form: Form, area: ui.element, dialog: ui.dialog) -> None:
         fields = form.values()

@@ -5,7 +5,7 @@ from nicegui import ui
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
 from pages.missing import friendly
-from pages.widgets.confirm import confirm
+from pages.widgets.confirm import confirm, until_closed
 from pages.widgets.empty import empty
 from pages.widgets.fields import Form
 from pages.widgets.listing import Cell, Column, Listing, Query, acts, slice_of, text, when
@@ -108,9 +108,7 @@ class UserList:
             with box('actions'):
                 button('Cancel', on_click=dialog.close)
                 button('Save', 'primary', on_click=lambda: self._save(form, user, dialog))
-        await dialog
-        if not dialog.is_deleted:
-            dialog.delete()
+        await until_closed(dialog)
 
     async def _save(self, form: Form, user: User | None, dialog: ui.dialog) -> None:
         users, fields = self._view.engine.users, form.values()

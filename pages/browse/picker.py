@@ -9,7 +9,7 @@ from pages.browse.scene import Scene
 from pages.calls import ask
 from pages.memory import memory
 from pages.widgets.text import box
-from plumbus.model import JobView
+from plumbus.model import JobView, Status
 
 Pick = Callable[[int], Awaitable[None]]
 
@@ -39,9 +39,7 @@ class Picker:
         mine = [job for job in self._jobs if place.client in {None, job.client_id}]
         if last in {job.id for job in mine} & known:
             return last
-        newest = max(
-            mine, key=lambda job: (job.last_run is not None, job.last_run or 0, -job.id), default=None
-        )
+        newest = max(mine, key=_promising, default=None)
         return newest.id if newest else None
 
     def show(self) -> None:
@@ -66,3 +64,9 @@ class Picker:
         job = self._scene.job
         if self._job.value and not (job and job.id == self._job.value):
             await self._pick(self._job.value)
+
+
+def _promising(job: JobView) -> tuple[object, ...]:
+    """Where a snapshot is most likely, and the newest: what runs or failed the first time has none."""
+    good = job.last_status in {Status.COMPLETED, Status.WARNING}
+    return good, job.last_run is not None, job.last_run or 0, -job.id

@@ -11,6 +11,7 @@ from pages.calls import ask, told
 from pages.frame import View
 from pages.live import Batch
 from pages.restoring import act_in_words, dangerous, effects, target, total
+from pages.widgets.confirm import until_closed
 from pages.widgets.lines import draw_folded
 from pages.widgets.progress import bar, show_bar
 from pages.widgets.restore_changes import RestoreChanges
@@ -51,10 +52,8 @@ class RestoreDialog:
         with self._panes[0]:
             self._draw_target(clients)
         self._go(0)
-        await dialog
+        await until_closed(dialog)
         await self._give_up()
-        if not dialog.is_deleted:
-            dialog.delete()
 
     async def happened(self, batch: Batch) -> None:
         """Given news, follow the dry run."""

@@ -23,7 +23,7 @@ class TickBar:
             self._clear = button('Untick all', 'quiet', on_click=self._untick)
             with button('Download', icon='o_download') as self._download, ui.menu() as menu:
                 self._items = {form: ui.menu_item(f'as {words}') for words, form in self.FORMATS}
-            menu.props('auto-close')
+            menu.props('auto-close aria-label=Download')
             restore = button('Restore …', 'primary', icon='o_settings_backup_restore', on_click=self._restore)
         self._download.visible = scene.view.may('backups.download')
         restore.visible = scene.view.may('restores.start')

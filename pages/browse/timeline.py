@@ -43,7 +43,7 @@ class Timeline:
             self._strip = box('bars', 'ol')
             self._strip.props['aria-label'] = 'Snapshots'
             for key, distance in (('left', -1), ('right', 1)):
-                self._strip.on(f'keydown.{key}.prevent', lambda _, distance=distance: self.step(distance))
+                self._strip.on(f'keydown.{key}.prevent', lambda _, distance=distance: self._walk(distance))
             self._told = box('told').props('aria-live=polite')
         ui.keyboard(self._pressed)  # where no field or button has the focus
 
@@ -65,12 +65,16 @@ class Timeline:
 
     async def _choose(self, backup_id: int) -> None:
         await self._scene.move(snapshot=backup_id)
-        if bar := self._bars.get(backup_id):
+
+    async def _walk(self, distance: int) -> None:
+        await self.step(distance)
+        if bar := self._bars.get(self._scene.place.snapshot or 0):
             ui.run_javascript(f'getHtmlElement({bar.id})?.focus({{preventScroll: true}})')
 
     async def _pressed(self, event: KeyEventArguments) -> None:
-        if event.action.keydown and not event.modifiers:
-            await self.step(-1 if event.key.arrow_left else 1 if event.key.arrow_right else 0)
+        distance = -1 if event.key.arrow_left else 1 if event.key.arrow_right else 0
+        if distance and event.action.keydown and not event.modifiers:
+            await self.step(distance)
 
     def _window(self) -> Sequence[Backup]:
         snapshots = self._scene.snapshots

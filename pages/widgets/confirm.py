@@ -1,6 +1,7 @@
 """The question before something is lost: it names what, and how much."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from nicegui import ui
 
@@ -30,9 +31,17 @@ async def _asked(title: str, losses: Sequence[str], act: str, keep: str, option:
             button(act, 'danger', on_click=lambda: dialog.submit(bool(box_ticked and box_ticked.value))).mark(
                 'confirm'
             )
-    answer: bool | None = await dialog
+    answer: bool | None = await until_closed(dialog)
+    return answer
+
+
+async def until_closed(dialog: ui.dialog) -> Any:
+    """Given a dialog that was drawn for once, open it and return its answer. Its frame goes when the browser has closed it: only then
+    the focus is back where it was."""
+    dialog.on('hide', dialog.delete)
+    answer = await dialog
     if not dialog.is_deleted:
-        dialog.delete()
+        dialog.clear()
     return answer
 
 

@@ -121,7 +121,7 @@ def _remark(path: str, words: str, icon: str) -> Node:
 
 HEADER = """
 <div :class="['tree-node', {out: props.node.tick === 'off' || !props.node.tick}]">
-  <q-checkbox v-if="props.node.tick" dense size="sm" :model-value="props.node.tick === 'part' ? null : props.node.tick === 'on'"
+  <q-checkbox v-if="props.node.tick" dense size="sm" tabindex="-1" :model-value="props.node.tick === 'part' ? null : props.node.tick === 'on'"
     :aria-label="props.node.id" @update:model-value="$parent.$emit('toggle', props.node.id)" @click.stop @keydown.stop @keypress.stop></q-checkbox>
   <q-icon v-if="props.node.icon" :name="props.node.icon"></q-icon>
   <span class="name">{{ props.node.label }}</span>

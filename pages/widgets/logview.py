@@ -25,6 +25,7 @@ class LogView:
                 button_link('Download', download, 'quiet', icon='o_download').props('target=_blank')
             self._log = ui.log(max_lines=KEPT).classes('log').mark('run-log')
             self._log.props['role'], self._log.props['aria-label'] = 'log', title
+            self._log.props['tabindex'] = '0'  # so that the arrow keys scroll it
 
     def begin(self, tail: Sequence[str]) -> None:
         """Given the last lines on disk, show them and what came meanwhile."""

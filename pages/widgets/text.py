@@ -72,3 +72,8 @@ def titled(element: Text, title: str) -> Text:
     """Given an element, show `title` when the pointer rests on it."""
     element.props['title'] = title
     return element
+
+
+def focus(element: ui.element) -> None:
+    """Let the keyboard go on from here, because what had the focus is gone."""
+    ui.run_javascript(f'getHtmlElement({element.id})?.focus()')

@@ -6,18 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import LOOKS, Look, fits
+from tests.support.browser import LIVE_S, Look, fits, serious, serious_in_front
 from tests.support.past import Machine
 from tests.support.sshd import Sshd
-
-LIVE_S = 60_000
-# What NiceGUI and Quasar draw by themselves, and what axe takes for an error though it is none:
-NOT_OURS = {
-    'aria-allowed-attr',  # Quasar puts aria-label on its table's container
-}
 
 
 @pytest.fixture
@@ -57,9 +50,11 @@ def said(page: Page, address: str, fields: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize('look', [LOOKS[0], LOOKS[3]], ids=str)
 def test_it_brings_back_what_was_lost(visitor: Page, look: Look, machine: Machine, tmp_path: Path) -> None:
     job = lived(visitor, machine)
+    visitor.goto(f'/browse?job={job["id"]}&path={machine.home}/odd')
+    expect(visitor.get_by_role('table').first).to_be_visible(timeout=LIVE_S)
+    assert fits(visitor)
     visitor.goto(f'/browse?job={job["id"]}')
     find_the_deleted_file(visitor, machine, tmp_path)
     compare_two_versions(visitor, machine)
@@ -80,6 +75,7 @@ def find_the_deleted_file(page: Page, machine: Machine, folder: Path) -> None:
     expect(panel.get_by_text('smooth out the dinglebop')).to_be_visible()
     expect(panel.get_by_text('gone by now')).to_be_visible()
     assert fits(page)
+    assert serious(page) == []
     with page.expect_download() as download:
         panel.get_by_role('link', name='Download the version').click()
     download.value.save_as(folder / 'notes.txt')
@@ -98,6 +94,7 @@ def compare_two_versions(page: Page, machine: Machine) -> None:
     expect(lines).to_contain_text('-    at: "22:30:00"')
     expect(lines).to_contain_text('+    at: "23:15:00"')
     assert fits(page)
+    assert serious(page) == []
 
 
 def preview_nothing(page: Page) -> None:
@@ -124,8 +121,10 @@ def restore_a_folder(page: Page, machine: Machine) -> None:
     expect(dialog.get_by_text('1 entry is created')).to_be_visible()
     expect(dialog.get_by_role('table').get_by_text('secrets.yaml')).to_be_visible()
     assert fits(page)
+    assert serious_in_front(page) == []
     dialog.get_by_role('button', name='Continue').click()
     expect(dialog.get_by_role('heading', name='Restore to its place on')).to_be_visible()
+    assert serious_in_front(page) == []
     dialog.get_by_role('button', name='Overwrite 1').click()
     page.wait_for_url('**/restores/*')
     expect(page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible(timeout=LIVE_S)
@@ -145,35 +144,3 @@ def undo_it(page: Page, machine: Machine) -> None:
     page.goto('/restores')
     expect(page.get_by_role('link', name='Undo of restore').first).to_be_visible()
     assert fits(page)
-
-
-def test_anyone_can_use_it(visitor: Page, look: Look, machine: Machine) -> None:
-    """What axe-core looks for: names, roles, contrast."""
-    job = lived(visitor, machine)
-    config, found = machine.config, list[str]()
-    for address in (
-        f'/browse?job={job["id"]}&path={config}&file={config}/automations.yaml',
-        f'/browse?job={job["id"]}&q=notes',
-        f'/browse?job={job["id"]}&path={machine.home}/odd',
-        '/restores',
-    ):
-        visitor.goto(address)
-        expect(visitor.get_by_role('main').get_by_role('heading', level=1)).to_be_visible()
-        if 'browse' in address:
-            expect(visitor.get_by_role('table').first).to_be_visible(timeout=LIVE_S)
-        if 'file=' in address:
-            expect(visitor.get_by_role('region', name='Preview')).to_be_visible()
-        found += complaints(visitor)
-        assert fits(visitor), address
-    assert found == []
-
-
-def complaints(page: Page) -> list[str]:
-    """What axe-core finds, in a line each."""
-    told = Axe().run(page).response['violations']
-    return [
-        f'{one["id"]}: {node["html"][:200]} {node["failureSummary"][:200]}'
-        for one in told
-        if one['id'] not in NOT_OURS
-        for node in one['nodes']
-    ]

@@ -4,15 +4,14 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import cycle
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as GoneError
 
-from tests.e2e.conftest import OUR_CODE, PASSWORD, Complaints
+from tests.e2e.conftest import stumbled
+from tests.support.browser import PASSWORD, log_in, visiting
 from tests.support.served import Served
-from tests.support.sshd import Sshd
 
 TEXTS = (
     '<img src=x onerror="window.hit=1">',
@@ -61,23 +60,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def visitor(browser: Browser, served: Served, sshd: Sshd) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=served.url, viewport={'width': 1440, 'height': 900}, locale='en-US'
-    )
-    page = context.new_page()
-    complaints = Complaints(urlsplit(served.url).netloc)
-    complaints.watch(page)
-    page.goto('/login')
-    page.get_by_label('User name').fill('admin')
-    page.get_by_label('Password', exact=True).fill(PASSWORD)
-    page.get_by_role('button', name='Log in').click()
-    page.wait_for_url('**/')
-    yield page
-    page.wait_for_function('() => window.hit === undefined')
-    context.close()
-    assert [told for told in complaints.found if not ANSWERS.search(told)] == []
-    assert not OUR_CODE.search(served.text)
+def visitor(browser: Browser, served: Served) -> Iterator[Page]:
+    with visiting(browser, served.url, expected=ANSWERS) as page:
+        log_in(page)
+        yield page
+        page.wait_for_function('() => window.hit === undefined')
+    assert stumbled(served) == []
 
 
 def test_what_is_stored_is_shown_letter_by_letter(visitor: Page) -> None:

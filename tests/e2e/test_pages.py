@@ -1,24 +1,10 @@
-"""Every page in both themes, on a desktop and on a phone: it fits, names its parts, and can be used with the keyboard."""
+"""The frame of every page: its navigation, its theme, its menus; and the way out."""
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import LOOKS, Look, fits
-
-PAGES = {
-    '/': re.compile('Welcome|protected'), '/clients': 'Clients', '/clients/new': 'Add a client', '/jobs': 'Jobs', '/backups': 'Backups',
-    '/settings': 'Settings', '/browse': 'Browse & restore', '/restores': 'Restores',
-    '/settings/notifications': 'Notifications', '/settings/notifications/new': 'Add a target',
-}  # fmt: skip
-
-
-def test_it_fits_and_has_a_heading(visitor: Page) -> None:
-    for address, heading in PAGES.items():
-        visitor.goto(address)
-        expect(visitor.get_by_role('main').get_by_role('heading', name=heading).first).to_be_visible()
-        assert fits(visitor), address
+from tests.support.browser import Look, fits
 
 
 def test_it_leads_everywhere_from_the_navigation(visitor: Page, look: Look) -> None:
@@ -47,23 +33,6 @@ def test_it_changes_the_theme_and_remembers_it(visitor: Page) -> None:
 
 def test_it_follows_the_theme_of_the_system(visitor: Page, look: Look) -> None:
     expect(visitor.locator('body')).to_have_class(re.compile(f'body--{look.theme}'))
-
-
-@pytest.mark.parametrize('look', [one for one in LOOKS if not one.phone], ids=str)
-def test_it_can_be_reached_with_the_keyboard(visitor: Page, look: Look) -> None:
-    visitor.goto('/clients')
-    visitor.keyboard.press('Tab')
-    expect(visitor.get_by_text('Skip to the content')).to_be_focused()
-    reached = set()
-    for _ in range(20):
-        visitor.keyboard.press('Tab')
-        reached.add(
-            visitor.evaluate(
-                "document.activeElement.textContent.trim() || document.activeElement.getAttribute('aria-label') || ''"
-            )
-        )
-    assert any('Add a client' in words for words in reached)
-    assert any('Dashboard' in words for words in reached)
 
 
 def test_it_logs_out(visitor: Page, look: Look) -> None:

@@ -3,17 +3,9 @@
 import re
 
 import pyotp
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import LOOKS, PASSWORD, Look, fits, log_in
-
-
-@pytest.fixture(params=[LOOKS[0], LOOKS[-1]], ids=str)
-def look(request: pytest.FixtureRequest) -> Look:
-    """A light desktop and a dark phone."""
-    chosen: Look = request.param
-    return chosen
+from tests.support.browser import PASSWORD, Look, fits, log_in, serious, serious_in_front
 
 
 def test_a_token_is_made_shown_and_ended(visitor: Page, look: Look) -> None:
@@ -24,9 +16,11 @@ def test_a_token_is_made_shown_and_ended(visitor: Page, look: Look) -> None:
     shown = visitor.locator('code')
     expect(shown).to_have_text(re.compile('^plumbus_'))
     assert fits(visitor)
+    assert serious_in_front(visitor) == []
     visitor.get_by_role('button', name='I have it').click()
     expect(shown).to_have_count(0)
     visitor.get_by_role('button', name=f'End script {look}').click()
+    assert serious_in_front(visitor) == []
     visitor.get_by_role('button', name='End it').click()
     expect(visitor.get_by_text(f'script {look}', exact=True)).to_have_count(0)
 
@@ -46,8 +40,12 @@ def test_a_second_factor_guards_the_next_login(visitor: Page, base_url: str) -> 
     visitor.get_by_role('button', name='I have them').click()
     visitor.context.clear_cookies()
     visitor.goto('/account')
+    assert serious(visitor) == []
     visitor.get_by_label('Password', exact=True).fill(PASSWORD)
     visitor.get_by_role('button', name='Log in').click()
+    expect(visitor.get_by_role('heading', name='One more step')).to_be_visible()
+    assert fits(visitor)
+    assert serious(visitor) == []
     visitor.get_by_label('Code', exact=True).fill(codes[0])
     visitor.get_by_role('button', name='Log in').click()
     visitor.wait_for_url('**/account')

@@ -213,7 +213,7 @@ class Sshd:
 
     def _listen(self, port: int = 0) -> None:
         for _ in range(5):  # another program may take the free port in between
-            self.port = port or _free_port()
+            self.port = port or free_port()
             self._process = self._spawn(self._write_config())
             if self._answers():
                 return
@@ -264,7 +264,8 @@ class Sshd:
         process.wait(timeout=10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback that nobody uses now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

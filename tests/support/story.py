@@ -26,7 +26,7 @@ class Story:
     """Told once; afterwards `pages` are the addresses of all pages with something on them."""
 
     def __init__(self, api: httpx.Client, sshd: Sshd) -> None:
-        self._api, self._sshd = api, sshd
+        self._api, self.sshd, self.url = api, sshd, str(api.base_url).rstrip('/')
         self._folder = sshd.folder / 'machine'
         self.jobs: list[int] = []
         self.backups: list[int] = []
@@ -34,7 +34,7 @@ class Story:
 
     def tell(self) -> list[str]:
         """Make everything and return the addresses of the pages."""
-        self._sshd.authorize(self._post('system/public-key', get=True)['public_key'])
+        self.sshd.authorize(self._post('system/public-key', get=True)['public_key'])
         self._lay_out()
         for name, (job, schedule) in MACHINES.items():
             client = self._client(name)
@@ -82,10 +82,10 @@ class Story:
 
     def _give(self) -> None:
         for path in [self._folder, *self._folder.rglob('*')]:
-            os.chown(path, *self._sshd.ids)
+            os.chown(path, *self.sshd.ids)
 
     def _client(self, name: str, **more: Any) -> int:
-        where = {'host': self._sshd.host, 'port': self._sshd.port, 'username': self._sshd.user}
+        where = {'host': self.sshd.host, 'port': self.sshd.port, 'username': self.sshd.user}
         return int(self._post('clients', **{'name': name, **where, **more})['id'])
 
     def _job(self, client: int, name: str, folder: Path, schedule: str | None = None, **more: Any) -> int:
