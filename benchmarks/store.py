@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -137,12 +138,17 @@ def _put(served: Served, address: str, number: int) -> None:
     served.http.put(address, headers=BEARER, json=fields).raise_for_status()
 
 
-def filled(folder: Path) -> Path:
-    """Given a folder, return a data folder in it with very many records, fresh: what an earlier run did is undone."""
-    kept, data = folder / 'filled', folder / 'data'
+def filled(folder: Path, schedule: str = '') -> Path:
+    """Given a folder, return a data folder in it with very many records, fresh: what an earlier run did is undone.
+
+    Each job has a time of the day, or `schedule`.
+    """
+    kept, data = folder / f'filled-{zlib.crc32(schedule.encode()):08x}', folder / 'data'
     if not kept.exists():
         began = time.perf_counter()
-        fill(kept, clients=CLIENTS, jobs=JOBS, backups=BACKUPS)
+        (kept / 'backups').mkdir(parents=True)
+        (kept / 'backups' / '.plumbus-store').touch()  # the disk is mounted, even though no snapshot lies there
+        fill(kept, clients=CLIENTS, jobs=JOBS, backups=BACKUPS, schedule=schedule)
         sys.stdout.write(f'filled in {time.perf_counter() - began:.0f} s\n')
     shutil.rmtree(data, ignore_errors=True)
     shutil.copytree(kept, data)
