@@ -35,6 +35,7 @@ from plumbus.store.program_log import set_up_logging
 HERE = Path(__file__).resolve().parent
 FAVICON = HERE / 'pages' / 'static' / 'favicon.svg'
 OPEN_REQUESTS_LIMIT_S = 3
+SWITCH_S = 0.001  # so long a thread that computes (of a backup, say) keeps all others waiting; an answer waits several times
 log = logging.getLogger('plumbus')
 
 
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port = free_port(settings.host, 0 if options.native else settings.port)
         wire(engine, native=options.native)
         engine.start()
+        sys.setswitchinterval(SWITCH_S)
         gc.freeze()  # what was read by now stays: looking through it for garbage again and again would slow down large answers
         if drawn_by:
             window.prepare(window_address(engine, port), drawn_by)

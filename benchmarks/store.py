@@ -147,7 +147,8 @@ def filled(folder: Path, schedule: str = '') -> Path:
     if not kept.exists():
         began = time.perf_counter()
         (kept / 'backups').mkdir(parents=True)
-        (kept / 'backups' / '.plumbus-store').touch()  # the disk is mounted, even though no snapshot lies there
+        mounted = kept / 'backups' / '.plumbus-store'  # on a disk without it there would be no backup
+        mounted.touch()
         fill(kept, clients=CLIENTS, jobs=JOBS, backups=BACKUPS, schedule=schedule)
         sys.stdout.write(f'filled in {time.perf_counter() - began:.0f} s\n')
     shutil.rmtree(data, ignore_errors=True)

@@ -13,9 +13,10 @@ from plumbus.scheduling import timing
 from plumbus.store.derived import Derived
 from plumbus.store.documents import Documents
 
-EVER = datetime.min.replace(tzinfo=UTC)
+EVER = datetime.min.replace(tzinfo=UTC) + timedelta(days=366)  # graces can be added and taken away
+NEVER = datetime.max.replace(tzinfo=UTC) - timedelta(days=366)
 Rhythm = tuple[str, str | None, timedelta]  # schedule, time zone, grace
-Span = tuple[datetime, datetime]
+Span = tuple[datetime, datetime]  # a run, and a grace after the one that follows it
 ENDED_AT = ('end_time', 'start_time')
 
 
@@ -27,6 +28,16 @@ class Expected:
     timezone: str | None
     since: datetime | None
     grace: timedelta | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """Which jobs are overdue from `since` to `until`, unless jobs or backups are changed: then `states` are others."""
+
+    states: tuple[object, object]
+    late: dict[int, datetime]
+    since: datetime
+    until: datetime
 
 
 class Lateness:
@@ -44,7 +55,7 @@ class Lateness:
         grace: timedelta = timedelta(hours=1),
         waiting: Callable[[], Collection[int]] = lambda: (),
     ) -> None:
-        self._backups = backups
+        self._jobs, self._backups = jobs, backups
         self._zone = zone
         self._grace = grace
         self._waiting = waiting
@@ -52,6 +63,7 @@ class Lateness:
         self._ended = Derived(backups, ended)
         self._due: dict[tuple[Expected, datetime], datetime | None] = {}
         self._spans: dict[Rhythm, Span] = {}
+        self._known = Looked(states=(None, None), late={}, since=NEVER, until=EVER)
 
     def overdue(self, now: datetime) -> dict[int, datetime]:
         """Return the ids of the enabled jobs whose next run after their last good backup should have begun a grace ago or more,
@@ -59,24 +71,36 @@ class Lateness:
 
         Nothing is expected from before a job was made, switched on or given its schedule.
         """
+        states = self._jobs.state(), self._backups.state()
+        known = self._known
+        same = known.states[0] is states[0] and known.states[1] is states[1]
+        if not same or not known.since <= now < known.until:
+            known = self._known = self._looked_at_all(states, now)
+        waiting = self._waiting() if known.late else ()
+        return {job_id: since for job_id, since in known.late.items() if job_id not in waiting}
+
+    def _looked_at_all(self, states: tuple[object, object], now: datetime) -> Looked:
         newest = self._backups.newest_ids('good_of')
-        ended_at = self._ended.of(newest.values())
-        known, fresh, late = self._due, {}, {}
-        waiting, expected = self._waiting(), self._expected.of()
+        ended_at, expected = self._ended.of(newest.values()), self._expected.of()
+        due, fresh, late, until = self._due, {}, {}, NEVER
         if len(self._spans) > 2 * len(expected):
             self._spans = {}  # many are of schedules that nobody has any more
         for job_id, planned in expected.items():
             if planned is None:
                 continue
             key = planned, _since(planned, ended_at.get(newest.get(job_id, 0)), now)
-            if self._nothing_missed(*key, now):
+            last, following = self._span(planned, now)
+            if key[1] >= last:
+                until = min(until, following)
                 continue
-            fresh[key] = known[key] if key in known else self._next(*key)
+            fresh[key] = due[key] if key in due else self._next(*key)
             since = self._overdue_since(planned, fresh[key])
-            if since < now and job_id not in waiting:
+            if since < now:
                 late[job_id] = max(since, planned.since or since)
+            else:
+                until = min(until, since)
         self._due = fresh  # in one step: threads share this
-        return late
+        return Looked(states=states, late=late, since=now, until=until)
 
     def of(self, jobs: Mapping[int, Expected | None], now: datetime) -> dict[int, datetime]:
         """As `overdue`, for a few jobs, given with what is expected of them."""
@@ -85,7 +109,7 @@ class Lateness:
         waiting, known, late = self._waiting() if planned else (), self._due, {}
         for job_id, one in planned.items():
             key = one, _since(one, ended(good.get(job_id, {})), now)
-            if self._nothing_missed(*key, now):
+            if key[1] >= self._span(one, now)[0]:
                 continue
             since = self._overdue_since(one, known[key] if key in known else self._next(*key))
             if since < now and job_id not in waiting:
@@ -97,19 +121,20 @@ class Lateness:
             return planned.since or EVER
         return due + (self._grace if planned.grace is None else planned.grace)
 
-    def _nothing_missed(self, planned: Expected, since: datetime, now: datetime) -> bool:
-        """Whether no run was due between that time and a grace ago: told without a look at the times of each single job."""
+    def _span(self, planned: Expected, now: datetime) -> Span:
+        """Return since when, and until when, nothing was due that a grace has passed of: told without a look at each job.
+
+        A schedule that cannot be read is looked at each time.
+        """
         rhythm = planned.schedule, planned.timezone, self._grace if planned.grace is None else planned.grace
-        until = now - rhythm[2]
         known = self._spans.get(rhythm)
-        if known is None or not known[0] <= until < known[1]:
+        if known is None or not known[0] + rhythm[2] <= now < known[1]:
             try:
-                known = self._spans[rhythm] = _span(
-                    planned.schedule, zone_named(planned.timezone, self._zone), until
-                )
+                zone = zone_named(planned.timezone, self._zone)
+                known = self._spans[rhythm] = _span(planned.schedule, zone, now - rhythm[2], rhythm[2])
             except InvalidInput:
-                return False
-        return since >= known[0]
+                return NEVER, now
+        return known
 
     def _next(self, planned: Expected, since: datetime) -> datetime | None:
         """Return when the run after that time is due; None if a schedule cannot be read, so that its job never runs."""
@@ -149,10 +174,9 @@ def _since(planned: Expected, good: datetime | None, now: datetime) -> datetime:
     return max((time for time in (planned.since, good) if time), default=now)
 
 
-def _span(schedule: str, zone: ZoneInfo, moment: datetime) -> Span:
-    """Return the last time of a schedule up to a moment, and the next one."""
+def _span(schedule: str, zone: ZoneInfo, moment: datetime, grace: timedelta) -> Span:
     last = timing.last_run(schedule, zone, moment)
-    return last or EVER, timing.next_runs(schedule, zone, moment, 1)[0]
+    return last or EVER, timing.next_runs(schedule, zone, moment, 1)[0] + grace
 
 
 def zone_named(name: str | None, default: ZoneInfo) -> ZoneInfo:

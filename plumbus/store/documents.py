@@ -217,6 +217,11 @@ class Documents(Generic[Model]):
                 return self._rows().count(match)
         return sum(1 for raw in self._raws(match) if where(decoded(raw)))
 
+    def state(self) -> object:
+        """Return what is another object as soon as any item was changed."""
+        with self._database.lock:
+            return self._rows().state
+
     def watch(self, watcher: Watcher) -> None:
         """Given who wants to know of all items, tell of those that are there and, from now on, of each change."""
         self._database.watch(self._name, watcher)

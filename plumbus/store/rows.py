@@ -35,6 +35,7 @@ class Rows(Mapping[str, dict[str, Any]]):
     """
 
     def __init__(self, columns: Mapping[str, Column] | None = None, watchers: Iterable[Watcher] = ()) -> None:
+        self.state = object()  # another one after each change
         self._raws: dict[int, bytes] = {}
         self._ids: list[int] = []
         self._columns = columns or {}
@@ -68,6 +69,7 @@ class Rows(Mapping[str, dict[str, Any]]):
 
     def set(self, item_id: int, raw: bytes | None) -> None:
         """Given an id and the JSON text of a document, put it in place of what stood there; None takes it away."""
+        self.state = object()
         if raw is None:
             self._drop(item_id)
         else:
@@ -78,6 +80,7 @@ class Rows(Mapping[str, dict[str, Any]]):
 
         Raise ValueError, with a part of them taken in, if one is not JSON.
         """
+        self.state = object()
         places = [(column, self._places[name]) for name, column in self._columns.items()]
         for item_id in sorted(raws):
             raw = raws[item_id]

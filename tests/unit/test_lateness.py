@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from plumbus.events import Changed, Event, EventBus, Overdue
 from plumbus.model import Backup, Job
@@ -149,3 +152,36 @@ def test_the_bus_is_told_once_of_each_change(world: World) -> None:
     world.backup(job, world.now)
     watchman.look()
     assert told[0] == Overdue(job_id=job.id, since=None)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just('forward'), st.sampled_from([1, 59, 60, 61, 600, 1440, 4321])),
+        st.tuples(st.sampled_from(['good', 'failed', 'off', 'on', 'hourly', 'held']), st.integers(1, 3)),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=30)
+@given(STEPS)
+def test_what_it_remembers_is_what_a_fresh_look_finds(steps: list[tuple[str, int]]) -> None:
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        jobs = [world.job(schedule) for schedule in ('0 2 * * *', '*/30 * * * *', None)]
+        for what, number in steps:
+            if what == 'forward':
+                world.now += timedelta(minutes=number)
+            elif what in {'good', 'failed'}:
+                world.backup(jobs[number - 1], world.now - HOUR, 'completed' if what == 'good' else what)
+            elif what == 'held':
+                world.waiting ^= {number}
+            else:
+                changes = {
+                    'off': {'enabled': False},
+                    'on': {'enabled': True},
+                    'hourly': {'schedule': '0 * * * *'},
+                }
+                world.jobs.edit(number, changes[what])
+            fresh = Lateness(world.jobs, world.backups, BERLIN, HOUR, lambda: world.waiting)
+            assert world.lateness.overdue(world.now) == fresh.overdue(world.now)
