@@ -43,6 +43,9 @@ class Database:
     def __init__(self, folder: Path, migrations: Mapping[str, Sequence[Migration]] = MIGRATIONS) -> None:
         self.path = folder
         self.lock = threading.RLock()
+        self._writing = (
+            threading.RLock()
+        )  # taken before the other, which is free while the disk is written to
         self._process_lock = ProcessLock(folder / '.lock')
         self._files = Files(folder, {name: migrations.get(name, ()) for name in MIGRATIONS}, COLUMNS)
         self._opened = {name: _opened(storage) for name, storage in self._files.storages.items()}
@@ -52,24 +55,31 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Keep others out; at the end write each changed file once, or undo everything if the block raised.
+        """Keep other writers out; at the end write all changes at once, or undo everything if the block raised.
 
-        Transactions nest: only the outermost writes. Raise StoreError if the changes cannot be kept.
+        Transactions nest: only the outermost writes. Nobody reads during the block, but while the disk is written to: what is
+        whole may be seen then. Never begin one while holding `lock`. Raise StoreError if the changes cannot be kept.
         """
-        with self.lock:
+        with self._writing:
             self._enter()
-            writes = self._files.writes
             try:
-                yield
+                with self.lock, self._undone_if_raised():
+                    yield
                 if self._depth == 1:
                     self._commit()
-            except BaseException:
-                if self._files.writes != writes:
-                    self._broken = True
-                    self._files.undo()
-                raise
             finally:
                 self._leave()
+
+    @contextmanager
+    def _undone_if_raised(self) -> Iterator[None]:
+        writes = self._files.writes
+        try:
+            yield
+        except BaseException:
+            if self._files.writes != writes:
+                self._broken = True
+                self._files.undo()
+            raise
 
     @property
     def write_times(self) -> WriteTimes:
@@ -189,9 +199,16 @@ class Database:
             self._process_lock.release()
 
     def _commit(self) -> None:
-        if self._broken:
-            raise StoreError('A part of this change failed, so nothing of it was kept.', 'Please try again.')
-        self._files.commit()
+        try:
+            if self._broken:
+                raise StoreError(
+                    'A part of this change failed, so nothing of it was kept.', 'Please try again.'
+                )
+            self._files.commit(self.lock)
+        except BaseException:
+            with self.lock:
+                self._files.undo()
+            raise
 
 
 def _file_of(table: str) -> str:

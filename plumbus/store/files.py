@@ -1,7 +1,7 @@
 """The files of a folder and their journal: all changes of a transaction go into one line of it, whatever files they are of."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from plumbus.store.write_times import WriteTimes
 JOURNAL = 'journal.jsonl'
 # Spread out for people; history grows too long for that.
 SPREAD = frozenset({'config'})
+UNLOCKED = nullcontext()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,22 +69,27 @@ class Files:
                 self.undo()
                 raise
 
-    def commit(self) -> None:
-        """Write what is pending, all or nothing. Raise StoreError if it cannot be kept."""
-        pending = [storage for storage in self.storages.values() if storage.pending]
-        if not pending:
-            return
-        end, place = pending[0].state.end, pending[0].state.journal[0]
-        newest = 1 + max(storage.state.newest for storage in pending)
-        told = {storage.name: storage.changes() for storage in pending}
+    def commit(self, lock: AbstractContextManager[object] = UNLOCKED) -> None:
+        """Write what is pending, all or nothing. Raise StoreError if it cannot be kept.
+
+        `lock` is held while memory is looked at, and not while the disk is written to: readers must not wait for that.
+        """
+        with lock:
+            pending = [storage for storage in self.storages.values() if storage.pending]
+            if not pending:
+                return
+            end, place = pending[0].state.end, pending[0].state.journal[0]
+            newest = 1 + max(storage.state.newest for storage in pending)
+            told = {storage.name: storage.changes() for storage in pending}
         with self.write_times.measured():
             longer = self.journal.append(end, {'seq': newest, **told})
-        for storage in self._loaded():
-            if (storage.state.journal[0], storage.state.end) == (place, end):
-                storage.state.journal, storage.state.end = (place, longer), longer
-                storage.state.newest = newest
-        for storage in pending:
-            storage.keep()
+        with lock:
+            for storage in self._loaded():
+                if (storage.state.journal[0], storage.state.end) == (place, end):
+                    storage.state.journal, storage.state.end = (place, longer), longer
+                    storage.state.newest = newest
+            for storage in pending:
+                storage.keep()
 
     def undo(self) -> None:
         """Take back what is pending."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tinydb.table import Document
 from plumbus.errors import StoreError
 from plumbus.store.database import MIGRATIONS, Database
 from plumbus.store.disk import ProcessLock
+from plumbus.store.journal import Journal
 
 TIME_LIMIT_S = 60
 
@@ -292,6 +294,7 @@ def test_it_loses_nothing_when_many_threads_write(folder: Path, database: Databa
 
 COUNT_UP = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tinydb.table import Document
 from plumbus.store.database import Database
@@ -563,3 +566,40 @@ def test_it_takes_over_what_a_plumbus_without_a_journal_left(folder: Path) -> No
         assert on_disk(folder, f'{file}.json')['_schema']['1']['version'] == 2, 'an older one refuses it'
         assert (folder / f'{file}.schema-1.json').read_bytes() == old[f'{file}.json']
     assert Database(folder).table('backups').get(doc_id=3) == {'id': 3, 'name': 'Küche'}
+
+
+# Readers and the disk
+
+
+@pytest.mark.parametrize('works', [True, False])
+def test_nobody_who_reads_waits_for_the_disk(
+    database: Database, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    put(database, 'backups', 1, note='old')
+    put(database, 'clients', 1, name='pi')
+    append, writing, go_on = Journal.append, threading.Event(), threading.Event()
+
+    def slow(journal: Journal, end: int, content: Mapping[str, Any]) -> int:
+        writing.set()
+        assert go_on.wait(TIME_LIMIT_S)
+        if not works:
+            raise StoreError('The disk is gone.')
+        return append(journal, end, content)
+
+    monkeypatch.setattr(Journal, 'append', slow)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(put, database, 'backups', 1, note='new')
+        assert writing.wait(TIME_LIMIT_S)
+        second = threads.submit(put, database, 'clients', 2, name='nas')
+        with database.lock:
+            assert dict(database.table('backups').all()[0]) == {'note': 'new'}, (
+                'whole, though not on disk yet'
+            )
+            assert dict(database.table('clients').all()[0]) == {'name': 'pi'}
+            assert len(database.table('clients')) == 1, 'who writes waits for whom writes'
+        go_on.set()
+        assert [bool(one.exception(TIME_LIMIT_S)) for one in (first, second)] == [not works] * 2
+    assert dict(database.table('backups').all()[0]) == {'note': 'new' if works else 'old'}
+    assert len(database.table('clients')) == (2 if works else 1)
+    again = Database(database.path)
+    assert dict(again.table('backups').all()[0]) == {'note': 'new' if works else 'old'}
