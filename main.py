@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import app, ui
 from pydantic import ValidationError
 
@@ -35,6 +36,7 @@ from plumbus.store.program_log import set_up_logging
 HERE = Path(__file__).resolve().parent
 FAVICON = HERE / 'pages' / 'static' / 'favicon.svg'
 OPEN_REQUESTS_LIMIT_S = 3
+QUICK = 3  # how hard answers are compressed: all others wait meanwhile, and the last percents take ten times as long
 SWITCH_S = 0.001  # so long a thread that computes (of a backup, say) keeps all others waiting; an answer waits several times
 log = logging.getLogger('plumbus')
 
@@ -134,6 +136,7 @@ def serve(host: str, port: int, secured: Certificate | None, *, native: bool) ->
         log_config=None,
         server_header=False,
         proxy_headers=False,  # see TrustedProxies
+        gzip_middleware_factory=partial(GZipMiddleware, compresslevel=QUICK),
         http='h11',  # httptools takes headers of any length
         h11_max_incomplete_event_size=LARGEST_HEADERS,
         ws_max_size=LARGEST_MESSAGE,

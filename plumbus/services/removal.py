@@ -138,7 +138,9 @@ class Removal:
 
     def _is_built_on(self, backup: Backup) -> bool:
         running = [ticket.run_id for ticket in self.queue.running() if ticket.kind == 'backup']
-        jobs = [run.job_id for run in map(self.backups.find, running) if run]
+        # A run whose record is final may not have left its worker yet.
+        runs = [run for run in map(self.backups.find, running) if run and not run.status.finished]
+        jobs = [run.job_id for run in runs]
         if not backup.backup_path or backup.job_id not in jobs:
             return False
         path = self.snapshots.data_dir / backup.backup_path
