@@ -102,6 +102,9 @@ def wire(engine: Engine, *, native: bool) -> None:
     pages.register_all(engine.door)
     app.add_middleware(Guard, api=api, gate=gate)
     app.add_middleware(TrustedProxies, trusted=engine.settings.trusted_proxies)
+    app.on_startup(
+        gc.freeze
+    )  # what is there from now on for good slows no look for the garbage of closed pages
     app.on_startup(lambda: _before_signals(api.state.streams.close, engine.stop))
     app.on_shutdown(lambda: asyncio.to_thread(engine.stop))
 
@@ -140,6 +143,7 @@ def serve(host: str, port: int, secured: Certificate | None, *, native: bool) ->
         http='h11',  # httptools takes headers of any length
         h11_max_incomplete_event_size=LARGEST_HEADERS,
         ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # costs a quarter of a megabyte for each open page
         ssl_certfile=secured and secured.chain,
         ssl_keyfile=secured and secured.key,
     )

@@ -4,6 +4,7 @@ from nicegui import ui
 
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
+from pages.live import Batch
 from pages.second_factor import SecondFactorCard
 from pages.widgets.fields import Form
 from pages.widgets.text import Text, box, button, card, titled
@@ -79,6 +80,10 @@ class SessionsCard:
         with card('Where you are logged in', classes='stack near'):
             self._area = box('stack near')
         ui.timer(0, self._load, once=True)
+        view.feed.on_action(self._changed, 'login', 'logout', 'session.', 'user.')
+
+    async def _changed(self, _: Batch) -> None:
+        await self._load()
 
     async def _load(self) -> None:
         accounts = self._view.engine.accounts

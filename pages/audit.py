@@ -4,6 +4,7 @@ from nicegui import ui
 
 from pages.calls import ask
 from pages.frame import View, frame
+from pages.live import Batch
 from pages.missing import friendly
 from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, chip, text, when
@@ -63,6 +64,10 @@ class AuditList:
             nothing=lambda: empty('Nothing here', 'Nobody has rubbed the fleeb in a way that fits these filters.'),
         )  # fmt: skip
         ui.timer(0, self._name_actors, once=True)
+        view.feed.on_action(self._grown, '')
+
+    async def _grown(self, _: Batch) -> None:
+        await self._listing.reload()
 
     def _choice(self, name: str, label: str, options: dict[str, str]) -> ui.select:
         made = ui.select(

@@ -47,7 +47,8 @@ class BackupPage:
         self._verify: VerifyCard | None = None
         self._note: NoteCard | None = None
         self._log = LogView('Log', f'/api/backups/{backup.id}/log')
-        view.feed.on(self._happened)
+        view.feed.on(self._changed, 'backup')
+        view.feed.follow(self._moved, lambda: [('backup', backup.id)])
         self._draw()
         ui.timer(0, self._load_log, once=True)
 
@@ -55,12 +56,14 @@ class BackupPage:
         with told():
             self._log.begin(await ask(self._view.engine.backups.log_tail, self._backup.id))
 
-    async def _happened(self, batch: Batch) -> None:
+    def _moved(self, batch: Batch) -> None:
         run: Run = ('backup', self._backup.id)
         self._log.push(batch.lines.get(run, []))
         progress = batch.progress.get(run)
         if progress and self._panel:
             self._panel.show(progress)
+
+    async def _changed(self, batch: Batch) -> None:
         in_line = self._backup.status is Status.QUEUED and batch.touches('backup')  # others moved on
         if in_line or batch.touches_one('backup', self._backup.id):
             await self._reload()

@@ -7,6 +7,7 @@ from nicegui import ui
 
 from pages.calls import ask
 from pages.frame import View, frame
+from pages.live import Batch
 from pages.memory import memory
 from pages.widgets.history import Filters, history
 from pages.widgets.search import search_field
@@ -71,13 +72,16 @@ class BackupList:
             element.props['aria-label'] = name
             element.on_value_change(self._narrow)
         ui.timer(0, self._load_names, once=True)
+        view.feed.on(self._renamed, 'client', 'job')
+
+    async def _renamed(self, _: Batch) -> None:
+        await self._load_names()
 
     async def _load_names(self) -> None:
-        engine = self._view.engine
-        clients: Choices = {client.id: client.name for client in await ask(engine.clients.all)}
+        clients: Choices = {client.id: client.name for client in await ask(memory().clients)}
         jobs: Choices = {job.id: f'{job.client_name} · {job.name}' for job in await ask(memory().jobs)}
-        self._client.set_options(_options(ALL_CLIENTS, clients, self._client.value))
-        self._job.set_options(_options(ALL_JOBS, jobs, self._job.value))
+        self._client.set_options(_options(ALL_CLIENTS, clients, self._client.value), value=self._client.value)
+        self._job.set_options(_options(ALL_JOBS, jobs, self._job.value), value=self._job.value)
 
     async def _searched(self, text: str) -> None:
         self._filters.search = text

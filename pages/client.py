@@ -1,18 +1,23 @@
 """One client: how to reach it, its jobs, its history; test, edit, delete."""
 
+from contextlib import suppress
+
 from nicegui import ui
 
 from pages.browse.place import Place, address
 from pages.calls import ask, told
 from pages.frame import View, frame
 from pages.jobs import JobList
+from pages.live import Batch
 from pages.missing import friendly, number_in
 from pages.widgets.confirm import confirm, confirm_with
 from pages.widgets.history import Filters, history
+from pages.widgets.meanwhile import Meanwhile
 from pages.widgets.test_result import draw_test
 from pages.widgets.text import Text, box, button, button_link, card
 from pages.wording import plural, size
 from plumbus.engine import Engine
+from plumbus.errors import NotFound
 from plumbus.model import Client, ConnectionTest
 
 
@@ -32,6 +37,7 @@ class ClientPage:
 
     def __init__(self, view: View, client: Client) -> None:
         self._view, self._client = view, client
+        Meanwhile(view, 'client', client, view.engine.clients.get, back='/clients')
         self._draw_head()
         with card('Connection', classes='stack near'):
             self._facts = box('facts', 'dl')
@@ -49,6 +55,14 @@ class ClientPage:
             with box('card-head'):
                 Text('Backups', tag='h2')
             history(view, Filters(client_id=client.id), whose='client')
+        view.feed.on(self._changed, 'client')
+
+    async def _changed(self, batch: Batch) -> None:
+        if batch.touches_one('client', self._client.id):
+            with suppress(NotFound):  # the notice tells
+                self._client = await ask(self._view.engine.clients.get, self._client.id)
+                self._view.rename(self._client.name)
+                self._draw_facts()
 
     def _draw_head(self) -> None:
         with self._view.head:

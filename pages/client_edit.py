@@ -6,6 +6,7 @@ from pages.calls import ask, praise
 from pages.client_form import ClientForm
 from pages.frame import View, frame
 from pages.missing import friendly, number_in
+from pages.widgets.meanwhile import Meanwhile
 from pages.widgets.text import box, button, button_link, card
 from plumbus.engine import Engine
 from plumbus.model import Client
@@ -31,8 +32,11 @@ class ClientEditor:
 
     def __init__(self, view: View, client: Client, others: list[Client]) -> None:
         self._view, self._client = view, client
+        self._meanwhile = Meanwhile(
+            view, 'client', client, view.engine.clients.get, back='/clients', edited=True
+        )
         with card(classes='stack form-card'):
-            self._form = ClientForm(view.engine, client, others)
+            self._form = ClientForm(view, client, others)
             with box('actions end'):
                 button_link('Cancel', f'/clients/{client.id}')
                 button('Save', 'primary', icon='o_check', on_click=self._save)
@@ -42,6 +46,7 @@ class ClientEditor:
         with self._form.form.objections():
             fields = {**self._form.fields(), 'revision': self._client.revision}
             self._client = await ask(engine.clients.update, self._client.id, fields)
+            self._meanwhile.mine(self._client)
             if self._form.password_once:
                 await ask(engine.clients.install_key, self._client.id, self._form.password_once)
             praise('Saved.')

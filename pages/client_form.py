@@ -5,9 +5,11 @@ from typing import Any
 from nicegui import ui
 
 from pages.calls import ask, praise
+from pages.frame import View
+from pages.live import Batch
+from pages.memory import memory
 from pages.widgets.fields import Form
 from pages.widgets.text import Text, box, button
-from plumbus.engine import Engine
 from plumbus.errors import InvalidInput
 from plumbus.model import Client
 
@@ -28,12 +30,13 @@ class ClientForm:
     What is chosen holds: stored secrets that it does not need are forgotten.
     """
 
-    def __init__(self, engine: Engine, client: Client | None, others: list[Client]) -> None:
-        self._engine, self._client = engine, client
+    def __init__(self, view: View, client: Client | None, others: list[Client]) -> None:
+        self._engine, self._client = view.engine, client
         self.form = Form()
         self._draw_address()
         self._draw_login()
-        self._draw_more([other for other in others if client is None or other.id != client.id])
+        self._draw_more(others)
+        view.feed.on(self._clients_changed, 'client')
 
     @property
     def password_once(self) -> str | None:
@@ -137,10 +140,7 @@ class ClientForm:
             Text(
                 'Needs a sudo rule without password for rsync; the test says how to get it.', 'sub small', 'p'
             )
-        jumps: dict[int | None, str] = {
-            None: 'Directly',
-            **{other.id: f'Through {other.name}' for other in others},
-        }
+        jumps = self._jumps(others)
         with box('fields'):
             self.form.choice('jump_client_id', 'Reach it', jumps, known.jump_client_id if known else None)
             self.form.number(
@@ -152,6 +152,14 @@ class ClientForm:
                 high=100,
                 optional=True,
             )
+
+    def _jumps(self, others: list[Client]) -> dict[int | None, str]:
+        own = self._client.id if self._client else None
+        return {None: 'Directly', **{one.id: f'Through {one.name}' for one in others if one.id != own}}
+
+    async def _clients_changed(self, _: Batch) -> None:
+        select, jumps = self.form.element('jump_client_id'), self._jumps(await ask(memory().clients))
+        select.set_options(jumps, value=select.value if select.value in jumps else None)
 
     def _arrange(self) -> None:
         login = self.form['login']

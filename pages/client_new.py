@@ -51,7 +51,7 @@ class Wizard:
         self._steps = box('steps', 'ol')
         self._panes = [_pane(words) for words in STEPS]
         with self._panes[0]:
-            self._form = ClientForm(view.engine, None, others)
+            self._form = ClientForm(view, None, others)
             with box('actions end'):
                 button_link('Cancel', '/clients')
                 self._test_button = button(

@@ -74,7 +74,7 @@ class ClientList:
         self._listing = Listing(
             self._columns, self._load, label='Clients', nothing=self._nothing, sort='name'
         )
-        view.feed.on(self._happened)
+        view.feed.on(self._happened, 'client', 'job', 'backup')
 
     def _made(self) -> list[Column[Standing]]:
         zone = self._view.zone
@@ -113,9 +113,8 @@ class ClientList:
         ]
         return slice_of(standings, self._columns, query)
 
-    async def _happened(self, batch: Batch) -> None:
-        if batch.touches('client', 'job', 'backup'):
-            await self._listing.reload()
+    async def _happened(self, _: Batch) -> None:
+        await self._listing.reload()
 
     def _nothing(self) -> object:
         if self._search:

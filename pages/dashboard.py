@@ -6,15 +6,15 @@ from typing import Any
 
 from nicegui import ui
 
+from pages.activity import NOUNS, Activity, under_way
 from pages.calls import ask, told
 from pages.frame import View, frame
 from pages.live import Batch
 from pages.memory import memory
 from pages.overview import DAYS, Concern, Overview, days, mark_late, overview, squares
-from pages.running import under_way
 from pages.widgets.empty import empty, skeleton
 from pages.widgets.heatmap import HeatMap
-from pages.widgets.progress import RunningRow
+from pages.widgets.running_rows import RunningRows
 from pages.widgets.status import StatusChip
 from pages.widgets.store import draw_store
 from pages.widgets.text import Text, box, card, link, titled
@@ -35,7 +35,7 @@ class Knowledge:
 
     stats: dict[str, Any]
     history: list[Backup]
-    under_way: list[Backup]
+    under_way: list[Activity]
     overview: Overview
     jobs: list[JobView]
 
@@ -77,21 +77,23 @@ class Dashboard:
     """The page. What was loaded is drawn once; events draw it anew, progress moves the bars in place."""
 
     def __init__(self, view: View) -> None:
-        self._view, self._rows = view, dict[int, RunningRow]()
+        self._view = view
+        self._rows: RunningRows | None = None
         self._busy = self._again = False
         view.head.delete()
         self._area = box('stack')
         with self._area:
             skeleton(8)
         ui.timer(0, self._reload, once=True)
-        view.feed.on(self._happened)
+        view.feed.on(self._changed, 'client', 'job', *NOUNS)
+        view.feed.follow(self._moved, lambda: self._rows.runs if self._rows else ())
 
-    async def _happened(self, batch: Batch) -> None:
-        for (kind, number), progress in batch.progress.items():
-            if kind == 'backup' and number in self._rows:
-                self._rows[number].show(progress)
-        if batch.touches('client', 'job', 'backup'):
-            await self._reload()
+    async def _changed(self, _: Batch) -> None:
+        await self._reload()
+
+    def _moved(self, batch: Batch) -> None:
+        if self._rows:
+            self._rows.move(batch)
 
     async def _reload(self) -> None:
         if self._busy:
@@ -129,11 +131,10 @@ class Dashboard:
             mark_late(happened, known.jobs, today)
             HeatMap().show(known.overview.clients, days(today), happened)
 
-    def _running(self, backups: list[Backup]) -> None:
-        with card('Running now', str(len(backups)) if backups else ''), box('divided'):
-            self._rows = {backup.id: RunningRow(backup) for backup in backups[:SHOWN]}
-            if not backups:
-                Text('Nothing runs. The fleeb has all its juice.', 'sub')
+    def _running(self, activities: list[Activity]) -> None:
+        with card('Running now', str(len(activities)) if activities else ''):
+            self._rows = RunningRows('divided', SHOWN, 'Nothing runs. The fleeb has all its juice.')
+            self._rows.show(activities)
 
     def _attention(self, concerns: list[Concern]) -> None:
         with card('Needs attention', str(len(concerns)) if concerns else ''), box('attention divided', 'ul'):

@@ -47,6 +47,14 @@ class View:
     feed: Feed
     actor: Actor
     head: ui.element
+    pill: RunningPill
+    titles: list[Text]
+
+    def rename(self, title: str) -> None:
+        """Given what the page is about is called otherwise by now, say so."""
+        for text in self.titles:
+            text.text = title
+        self.pill.rename(title)
 
     @property
     def user(self) -> str:
@@ -95,15 +103,16 @@ async def frame(
     ui.on_exception(_stumbled)
     feed = Feed(engine.events, ui.context.client)
     drawer = _drawer(engine, feed, here)
-    _header(engine, drawer, RunningPill(engine, feed, title), ThemeSwitch(engine, user, chosen, switch), user)
+    pill, titles = RunningPill(engine, feed, title), list[Text]()
+    _header(engine, drawer, pill, ThemeSwitch(engine, user, chosen, switch), user)
     keep_fresh()
     with box('page') as main:
         ui.skip_link('Skip to the content', target=main)
         if crumbs:
-            _crumbs([*crumbs, (title, '')])
+            titles.append(_crumbs(crumbs, title))
         with box('page-head') as head:
-            Text(title, tag='h1')
-        yield View(engine=engine, feed=feed, actor=actor, head=head)
+            titles.append(Text(title, tag='h1'))
+        yield View(engine=engine, feed=feed, actor=actor, head=head, pill=pill, titles=titles)
 
 
 class ThemeSwitch:
@@ -173,7 +182,7 @@ def _drawer(engine: Engine, feed: Feed, here: str) -> ui.left_drawer:
             entries.props['aria-label'] = 'Main navigation'
             badges = {target: _entry(words, target, icon, here) for words, target, icon in NAVIGATION}
         Text(f'v{engine.system.version} · all systems fleeb', 'drawer-foot')
-    _count(engine, feed, badges)
+    _count(feed, badges)
     return drawer
 
 
@@ -188,32 +197,28 @@ def _entry(words: str, target: str, icon: str, here: str) -> Text:
     return badge
 
 
-def _count(engine: Engine, feed: Feed, badges: dict[str, Text]) -> None:
+def _count(feed: Feed, badges: dict[str, Text]) -> None:
     async def count() -> None:
-        clients, jobs = await ask(engine.clients.all), await ask(memory().jobs)
+        clients, jobs = await ask(memory().clients), await ask(memory().jobs)
         failing = sum(job.last_status in {'failed', 'interrupted'} for job in jobs)
         for target, number in (('/clients', len(clients)), ('/jobs', len(jobs)), ('/backups', failing)):
             badges[target].text, badges[target].visible = str(number), number > 0
         badges['/backups'].classes('bad').props['title'] = 'jobs whose last backup failed'
 
-    async def recount(batch: Batch) -> None:
-        if batch.touches('client', 'job', 'backup'):
-            await count()
+    async def recount(_: Batch) -> None:
+        await count()
 
     ui.timer(0, count, once=True)
-    feed.on(recount)
+    feed.on(recount, 'client', 'job', 'backup')
 
 
-def _crumbs(crumbs: Crumbs) -> None:
+def _crumbs(crumbs: Crumbs, title: str) -> Text:
     with box('crumbs', 'nav') as area:
         area.props['aria-label'] = 'Breadcrumbs'
-        for index, (words, target) in enumerate(crumbs):
-            if index:
-                ui.icon('o_chevron_right')
-            if target:
-                ui.link(words, target)
-            else:
-                Text(words)
+        for words, target in crumbs:
+            ui.link(words, target)
+            ui.icon('o_chevron_right')
+        return Text(title)
 
 
 def _stumbled() -> None:

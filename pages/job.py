@@ -12,6 +12,7 @@ from pages.live import Batch
 from pages.missing import friendly, number_in
 from pages.widgets.confirm import confirm_with
 from pages.widgets.history import Filters, history
+from pages.widgets.meanwhile import Meanwhile
 from pages.widgets.status import StatusChip
 from pages.widgets.text import Text, box, button, button_link, card, link
 from pages.widgets.when import When
@@ -37,6 +38,7 @@ class JobPage:
 
     def __init__(self, view: View, job: JobView) -> None:
         self._view, self._job = view, job
+        Meanwhile(view, 'job', job, view.engine.jobs.get, back='/jobs')
         with view.head:
             self._chip = StatusChip()
             ui.space()
@@ -56,19 +58,20 @@ class JobPage:
                 Text('Backups', tag='h2')
             history(view, Filters(job_id=job.id), whose='job')
         self._draw()
-        view.feed.on(self._happened)
+        view.feed.on(self._changed, 'job', 'backup', 'client')
 
-    async def _happened(self, batch: Batch) -> None:
-        if batch.touches_one('job', self._job.id) or batch.touches('backup'):
+    async def _changed(self, batch: Batch) -> None:
+        if batch.touches_one('job', self._job.id) or batch.touches('backup', 'client'):
             try:
                 self._job = await ask(self._view.engine.jobs.get, self._job.id)
-            except NotFound:
+            except NotFound:  # the notice tells
                 return
             self._draw()
 
     def _draw(self) -> None:
         job = self._job
         busy = job.last_status in {'running', 'queued'}
+        self._view.rename(job.name)
         self._chip.show(job_look(job))
         self._run_button.enabled = not busy
         self._pause_button.text, self._pause_button.icon = (

@@ -9,9 +9,12 @@ from pages.calls import ask, praise
 from pages.frame import View, frame
 from pages.job_files import JobFiles
 from pages.job_waiting import draw_waiting
+from pages.live import Batch
+from pages.memory import memory
 from pages.missing import friendly, number_in
 from pages.selection import Selection
 from pages.widgets.fields import Form
+from pages.widgets.meanwhile import Meanwhile
 from pages.widgets.retention import RetentionEditor
 from pages.widgets.retention_preview import RetentionPreview
 from pages.widgets.schedule import ScheduleEditor
@@ -57,6 +60,7 @@ class JobEditor:
     def __init__(self, view: View, job: Job, clients: list[Client]) -> None:
         self._view, self._job = view, job
         self._clients = {client.id: client for client in clients}
+        self._meanwhile = Meanwhile(view, 'job', job, view.engine.jobs.get, back='/jobs', edited=True)
         self._form = Form()
         self._selection = Selection(job.source_paths, job.excludes)
         with box('halves'):
@@ -69,11 +73,10 @@ class JobEditor:
             button_link('Cancel', f'/jobs/{job.id}' if job.id else '/jobs')
             button('Save job', 'primary', icon='o_check', on_click=self._save)
         ui.timer(0, self._open_client, once=True)
+        view.feed.on(self._clients_changed, 'client')
 
     def _draw_names(self) -> None:
-        options = {
-            client.id: f'{client.name} ({client.username}@{client.host})' for client in self._clients.values()
-        }
+        options = self._client_options()
         chosen = self._job.client_id if self._job.client_id in options else None
         with card(), box('fields'):
             self._form.choice('client_id', 'Client', options, chosen)
@@ -81,6 +84,9 @@ class JobEditor:
         self._form.element('client_id').on_value_change(self._open_client)
         if self._job.id:
             self._form.element('client_id').disable()
+
+    def _client_options(self) -> dict[int, str]:
+        return {one.id: f'{one.name} ({one.username}@{one.host})' for one in self._clients.values()}
 
     def _draw_rest(self) -> None:
         job = self._job
@@ -170,6 +176,11 @@ class JobEditor:
         self._schedule.timezone = self._form['timezone'] or None
         await self._schedule.refresh()
 
+    async def _clients_changed(self, _: Batch) -> None:
+        self._clients = {client.id: client for client in await ask(memory().clients)}
+        select, options = self._form.element('client_id'), self._client_options()
+        select.set_options(options, value=select.value if select.value in options else None)
+
     async def _open_client(self) -> None:
         await self._files.open(self._clients.get(self._form['client_id']))
 
@@ -191,6 +202,7 @@ class JobEditor:
             fields = self._fields()
             if self._job.id:
                 job = await ask(jobs.update, self._job.id, {**fields, 'revision': self._job.revision})
+                self._meanwhile.mine(job)
             else:
                 job = await ask(jobs.create, fields)
             praise('Saved.')

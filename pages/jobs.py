@@ -40,7 +40,7 @@ class JobList:
         self.listing = Listing(
             self._columns, self._load, label='Jobs', on_act=self._act, nothing=self._nothing, sort='name'
         )
-        view.feed.on(self._happened)
+        view.feed.on(self._happened, 'job', 'backup', 'client')
 
     def _made(self) -> list[Column[JobView]]:
         zone = self._view.zone
@@ -99,9 +99,8 @@ class JobList:
         elif name == 'run':
             await run_now(self._view, job_id)
 
-    async def _happened(self, batch: Batch) -> None:
-        if batch.touches('job', 'backup', 'client'):
-            await self.listing.reload()
+    async def _happened(self, _: Batch) -> None:
+        await self.listing.reload()
 
     def _named(self, job: JobView) -> Cell:
         paths = listed(job.source_paths)

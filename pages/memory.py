@@ -10,7 +10,7 @@ from nicegui import app
 
 from plumbus.engine import Engine
 from plumbus.events import Changed, Event
-from plumbus.model import JobView
+from plumbus.model import Client, JobView
 
 LASTS_S = 15.0  # some answers depend on the clock as well
 Answer = TypeVar('Answer')
@@ -37,6 +37,10 @@ class Memory:
         """Return every job with its last run. Blocking."""
         return list(self.recall('jobs', self._engine.jobs.all))
 
+    def clients(self) -> list[Client]:
+        """Return every client. Blocking."""
+        return list(self.recall('clients', self._engine.clients.all))
+
     def recall(self, name: str, work_out: Callable[[], Answer]) -> Answer:
         """Given a name and how to work out what it stands for, return that; two who ask at once share the work. Blocking."""
         with self._lock:
@@ -48,7 +52,7 @@ class Memory:
             return cast(Answer, kept.answer)
 
     def _happened(self, event: Event) -> None:
-        if isinstance(event, Changed):
+        if isinstance(event, Changed) and event.noun != 'notification':
             with self._lock:
                 self._version += 1
 

@@ -13,6 +13,7 @@ from pages.notification_services import KEEP, SERVICES, url_of
 from pages.notification_words import KINDS
 from pages.widgets.delivery import draw_outcome
 from pages.widgets.fields import Form, field, named
+from pages.widgets.meanwhile import Meanwhile
 from pages.widgets.text import Text, box, button, button_link, card
 from plumbus.engine import Engine
 from plumbus.errors import InvalidInput
@@ -47,6 +48,9 @@ class TargetEditor:
 
     def __init__(self, view: View, target: NotificationTarget, jobs: list[JobView]) -> None:
         self._view, self._target = view, target
+        self._meanwhile = Meanwhile(
+            view, 'notification', target, view.engine.notifications.get, back=HOME, edited=True
+        )
         self._form = Form()
         self._areas: dict[str, ui.element] = {}
         with box('halves'):
@@ -178,9 +182,8 @@ class TargetEditor:
         with self._form.objections(), self._beside_its_fields(self._form['service']):
             fields = self._fields()
             if self._target.id:
-                await ask(
-                    notifications.update, self._target.id, {**fields, 'revision': self._target.revision}
-                )
+                fields['revision'] = self._target.revision
+                self._meanwhile.mine(await ask(notifications.update, self._target.id, fields))
             else:
                 await ask(notifications.create, fields)
             praise('Saved.')

@@ -16,6 +16,7 @@ from pages.widgets.listing import Cell, Column, Listing, Query, acts, chip, slic
 from pages.widgets.text import Text, box, button, button_link, card
 from pages.wording import plural
 from plumbus.engine import Engine
+from plumbus.errors import Conflict
 from plumbus.model import Delivery, DeliveryTest, NotificationSettings, NotificationTarget, Page
 
 
@@ -59,7 +60,11 @@ def draw_notifications(view: View) -> None:
                 else 'Nobody is told when a backup fails. Let PLUMBUS send you a mail, or a message to your phone.'
             )
 
+    async def changed(_: Batch) -> None:
+        await load()
+
     ui.timer(0, load, once=True)
+    view.feed.on(changed, 'notification')
 
 
 class TargetList:
@@ -79,14 +84,13 @@ class TargetList:
         self._listing = Listing(
             self._columns, self._load, label='Targets', on_act=self._act, nothing=_nobody, sort='name'
         )
-        view.feed.on(self._happened)
+        view.feed.on(self._happened, 'notification')
 
     async def _load(self, query: Query) -> Page[NotificationTarget]:
         return slice_of(await ask(self._view.engine.notifications.all), self._columns, query)
 
-    async def _happened(self, batch: Batch) -> None:
-        if batch.touches('notification'):
-            await self._listing.reload()
+    async def _happened(self, _: Batch) -> None:
+        await self._listing.reload()
 
     async def _act(self, name: str, target_id: int) -> None:
         notifications = self._view.engine.notifications
@@ -124,14 +128,13 @@ class DeliveryList:
             Column[Delivery](name='when', label='When', kind='when', cell=lambda one: when(one.created_at, view.zone)),
         ]  # fmt: skip
         self._listing = Listing(columns, self._load, label='Deliveries', nothing=_silence)
-        view.feed.on(self._happened)
+        view.feed.on(self._happened, 'notification')
 
     async def _load(self, query: Query) -> Page[Delivery]:
         return await ask(self._view.engine.notifications.deliveries, query.limit, query.offset)
 
-    async def _happened(self, batch: Batch) -> None:
-        if batch.touches('notification'):
-            await self._listing.reload()
+    async def _happened(self, _: Batch) -> None:
+        await self._listing.reload()
 
 
 class Repetition:
@@ -141,13 +144,25 @@ class Repetition:
         self._view, self._form = view, Form()
         with card('When', classes='stack form-card'):
             self._area = box('stack')
+        self._known = NotificationSettings()
         ui.timer(0, self._load, once=True)
+        view.feed.on(self._changed, 'notification')
 
     async def _load(self) -> None:
         with told():
-            settings = await ask(self._view.engine.notifications.settings)
+            self._known = await ask(self._view.engine.notifications.settings)
             with self._area:
-                self._draw(settings)
+                self._draw(self._known)
+
+    async def _changed(self, _: Batch) -> None:
+        stored = await ask(self._view.engine.notifications.settings)
+        if stored != self._known and self._form.values() == self._known.model_dump():
+            self._show(stored)
+
+    def _show(self, settings: NotificationSettings) -> None:
+        self._known = settings
+        for name, value in settings.model_dump().items():
+            self._form.element(name).value = value
 
     def _draw(self, settings: NotificationSettings) -> None:
         form, hours = self._form, {hour: f'{hour:02}:00' for hour in range(24)}
@@ -165,7 +180,15 @@ class Repetition:
 
     async def _save(self) -> None:
         with self._form.objections():
-            await ask(self._view.engine.notifications.change_settings, self._form.values())
+            notifications, entered = self._view.engine.notifications, self._form.values()
+            stored = await ask(notifications.settings)
+            if stored != self._known:
+                self._show(stored)
+                raise Conflict(
+                    'Somebody changed these settings meanwhile.',
+                    'Theirs are shown now: make your change again.',
+                )
+            self._known = await ask(notifications.change_settings, entered)
             praise('Saved.')
 
 

@@ -8,8 +8,7 @@ from pages.frame import View, frame
 from pages.live import Batch, Run
 from pages.missing import friendly, number_in
 from pages.restore_result import draw_result
-from pages.restores import title
-from pages.restoring import undo_in_words
+from pages.restoring import title, undo_in_words
 from pages.widgets.confirm import confirm
 from pages.widgets.logview import LogView
 from pages.widgets.progress import ProgressPanel
@@ -41,7 +40,8 @@ class RestorePage:
         self._panel: ProgressPanel | None = None
         self._head, self._body = view.head, box('stack')
         self._log = LogView('Log', f'/api/restores/{restore.id}/log')
-        view.feed.on(self._happened)
+        view.feed.on(self._changed, 'restore')
+        view.feed.follow(self._moved, lambda: [('restore', restore.id)])
         self._draw()
         ui.timer(0, self._load_log, once=True)
 
@@ -49,12 +49,14 @@ class RestorePage:
         with told():
             self._log.begin(await ask(self._view.engine.restores.log_tail, self._restore.id))
 
-    async def _happened(self, batch: Batch) -> None:
+    def _moved(self, batch: Batch) -> None:
         run: Run = ('restore', self._restore.id)
         self._log.push(batch.lines.get(run, []))
         progress = batch.progress.get(run)
         if progress and self._panel:
             self._panel.show(progress)
+
+    async def _changed(self, batch: Batch) -> None:
         if batch.touches_one('restore', self._restore.id):
             await self._reload()
 

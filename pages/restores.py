@@ -5,7 +5,7 @@ from nicegui import ui
 from pages.calls import ask
 from pages.frame import View, frame
 from pages.live import Batch
-from pages.restoring import subject, target
+from pages.restoring import subject, target, title
 from pages.widgets.empty import empty
 from pages.widgets.listing import Column, Listing, Query, chip, text, to, when
 from pages.widgets.text import box
@@ -37,18 +37,10 @@ def draw_restores(view: View) -> None:
     listing = Listing(_columns(view), load, label='Restores', nothing=_nothing)
     previews.on_value_change(listing.restart)
 
-    async def happened(batch: Batch) -> None:
-        if batch.touches('restore'):
-            await listing.reload()
+    async def happened(_: Batch) -> None:
+        await listing.reload()
 
-    view.feed.on(happened)
-
-
-def title(restore: Restore) -> str:
-    """Return what one is called: a preview changes nothing, an undo takes another one back."""
-    if restore.undo_of:
-        return f'Undo of restore {restore.undo_of}'
-    return f'{"Preview" if restore.dry_run else "Restore"} {restore.id}'
+    view.feed.on(happened, 'restore')
 
 
 def _columns(view: View) -> list[Column[Restore]]:

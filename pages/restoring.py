@@ -65,6 +65,13 @@ def target(restore: Restore) -> str:
     )
 
 
+def title(restore: Restore) -> str:
+    """Return what one is called: a preview changes nothing, an undo takes another one back."""
+    if restore.undo_of:
+        return f'Undo of restore {restore.undo_of}'
+    return f'{"Preview" if restore.dry_run else "Restore"} {restore.id}'
+
+
 def subject(restore: Restore) -> str:
     """Return what is brought back: its paths, or everything."""
     return listed([literal(path) for path in restore.paths], 2) or 'everything'

@@ -5,6 +5,7 @@ from nicegui import ui
 from pages.calls import ask, told
 from pages.client_form import code_to_copy
 from pages.frame import View, frame
+from pages.live import Batch
 from pages.memory import memory
 from pages.notifications import draw_notifications
 from pages.widgets.empty import skeleton
@@ -67,9 +68,10 @@ def _draw_secrets(view: View) -> None:
 
     async def load() -> None:
         lost = await ask(view.engine.secrets.lost)
+        area.clear()
+        area.visible = bool(lost)
         if not lost:
             return
-        area.visible = True
         with area, card('Lost secrets', classes='stack near'):
             Text('The secret key is another than when these were stored. Put back keys/secret.key or PLUMBUS_SECRET_KEY as it was, '
                  'or enter them again:', 'trouble', 'p')  # fmt: skip
@@ -78,7 +80,11 @@ def _draw_secrets(view: View) -> None:
                     with box(tag='li'):
                         _draw_lost(one)
 
+    async def changed(_: Batch) -> None:
+        await load()
+
     ui.timer(0, load, once=True)
+    view.feed.on(changed, 'client', 'job', 'notification')
 
 
 def _draw_lost(one: LostSecret) -> None:
@@ -123,7 +129,11 @@ def _draw_storage(view: View) -> None:
             with area:
                 draw_storage(storage, stats, engine.settings.disk_reserve_percent)
 
+    async def changed(_: Batch) -> None:
+        await load()
+
     ui.timer(0, load, once=True)
+    view.feed.on(changed, 'backup')
 
 
 def _draw_facts(view: View) -> None:

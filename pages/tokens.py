@@ -7,6 +7,7 @@ from nicegui import ui
 from pages.calls import ask, praise, told
 from pages.client_form import code_to_copy
 from pages.frame import View, frame
+from pages.live import Batch
 from pages.missing import friendly
 from pages.widgets.confirm import confirm, until_closed
 from pages.widgets.empty import empty
@@ -52,6 +53,10 @@ class TokenList:
             self._columns, self._load, label='API tokens', on_act=self._act,
             nothing=lambda: empty('No token yet', 'Programs shake hands with a plumbus by its grumbo. Or with a token.'),
         )  # fmt: skip
+        view.feed.on_action(self._changed, 'token.')
+
+    async def _changed(self, _: Batch) -> None:
+        await self._listing.reload()
 
     def _made(self) -> list[Column[Token]]:
         zone = self._view.zone

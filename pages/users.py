@@ -4,6 +4,7 @@ from nicegui import ui
 
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
+from pages.live import Batch
 from pages.missing import friendly
 from pages.widgets.confirm import confirm, until_closed
 from pages.widgets.empty import empty
@@ -48,6 +49,10 @@ class UserList:
             self._columns, self._load, label='Users', sort='name', on_act=self._act,
             nothing=lambda: empty('Nobody can log in', 'Even a plumbus knows its owner.'),
         )  # fmt: skip
+        view.feed.on_action(self._changed, 'user.', 'login')
+
+    async def _changed(self, _: Batch) -> None:
+        await self._listing.reload()
 
     def _made(self) -> list[Column[User]]:
         zone = self._view.zone

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import humanize
 
-from plumbus.model import Backup, JobView, Status, Trigger
+from plumbus.model import JobView, Run, Status, Trigger
 
 UNITS = ((86_400, 'd'), (3_600, 'h'), (60, 'min'), (1, 's'))
 # What a comparison or a dry run calls the ways in which two files differ, where people say it otherwise.
@@ -86,10 +86,10 @@ def phase(name: str) -> str:
     return PHASES.get(name, name.replace('_', ' ').capitalize())
 
 
-def waits(backup: Backup) -> str:
-    """Given a queued backup, return its place and why it waits."""
-    reason = backup.queued_reason or 'It waits for a free place.'
-    return f'Number {backup.queue_position} in the queue. {reason}' if backup.queue_position else reason
+def waits(run: Run) -> str:
+    """Given a queued run, return its place and why it waits."""
+    reason = run.queued_reason or 'It waits for a free place.'
+    return f'Number {run.queue_position} in the queue. {reason}' if run.queue_position else reason
 
 
 def size(number: float | None) -> str:

@@ -86,7 +86,7 @@ class Engine:
             store=store, settings=settings, targets=targets, snapshots=snapshots, options=options, disk=disk,
             guard=self._store_guard, clock=clock, quiet=self._admission.quiet, shared=shared,
         )  # fmt: skip
-        people = made_people(store, settings, clock)
+        people = made_people(store, settings, clock, self.events)
         self.accounts, self.users, self.tokens, self.audit, self.secrets = people
         self._watchman = Watchman(overdue=lambda: self.jobs.lateness.overdue(clock()), events=self.events)
         self._pacing = Background('pacing', lambda _: self._runners.backup.look_at_paces(), PACING_S)

@@ -49,7 +49,14 @@ class Overdue:
     since: datetime | None
 
 
-Event = Changed | Progressed | Logged | Overdue
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Audited:
+    """Somebody did, or tried, this action (`user.create`); the audit log has a line more."""
+
+    action: str
+
+
+Event = Changed | Progressed | Logged | Overdue | Audited
 Listener = Callable[[Event], None]
 
 

@@ -49,7 +49,9 @@ class BrowsePage:
             skeleton(6)
         ui.add_body_html(STEP_BACK)
         ui.on('place', self._stepped_back)
-        view.feed.on(self._happened)
+        view.feed.on(self._changed, 'backup', 'restore')
+        view.feed.on(self._named_otherwise, 'client', 'job')
+        view.feed.follow(self._moved, lambda: self._dialog.runs if self._dialog else ())
         ui.timer(0, self._begin, once=True)
 
     async def go(self, place: Place, *, quietly: bool = False) -> None:
@@ -167,9 +169,22 @@ class BrowsePage:
         if place.job:
             await self.go(place, quietly=True)
 
-    async def _happened(self, batch: Batch) -> None:
+    def _moved(self, batch: Batch) -> None:
         if self._dialog:
-            await self._dialog.happened(batch)
+            self._dialog.moved(batch)
+
+    async def _named_otherwise(self, _: Batch) -> None:
+        if self._scene.job is None:  # perhaps there is a first one now
+            await self._begin()
+            return
+        with told():
+            await self._picker.load()
+            self._scene.job = self._picker.known(self._scene.job)
+            self._picker.show()
+
+    async def _changed(self, batch: Batch) -> None:
+        if self._dialog:
+            await self._dialog.changed(batch)
         if batch.touches('backup') and self._scene.job:
             with told():
                 await self._look_again(self._scene.job.id)

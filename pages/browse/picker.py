@@ -31,6 +31,10 @@ class Picker:
             await ask(memory().jobs), key=lambda job: (job.client_name.lower(), job.name.lower())
         )
 
+    def known(self, job: JobView) -> JobView:
+        """Given a job, return it as it is by now; one that was deleted stays as it was."""
+        return next((one for one in self._jobs if one.id == job.id), job)
+
     def job_for(self, place: Place, last: int | None) -> int | None:
         """Given a place that may name no job, and the job that was looked at last, return the one to look at, if there is any."""
         known = {job.id for job in self._jobs}

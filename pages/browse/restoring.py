@@ -9,7 +9,7 @@ from pages.browse.shortfalls import draw_shortfalls
 from pages.browse.target_form import TargetForm
 from pages.calls import ask, told
 from pages.frame import View
-from pages.live import Batch
+from pages.live import Batch, Run
 from pages.restoring import act_in_words, dangerous, effects, target, total
 from pages.widgets.confirm import until_closed
 from pages.widgets.lines import draw_folded
@@ -55,14 +55,21 @@ class RestoreDialog:
         await until_closed(dialog)
         await self._give_up()
 
-    async def happened(self, batch: Batch) -> None:
-        """Given news, follow the dry run."""
-        if self._preview is None or self._shown:
-            return
-        progress = batch.progress.get(('restore', self._preview.id))
-        if progress and self._bar:
-            show_bar(self._bar, progress.percent)
-        if batch.touches_one('restore', self._preview.id):
+    @property
+    def runs(self) -> list[Run]:
+        """The dry run, if there is one to follow."""
+        return [] if self._preview is None or self._shown else [('restore', self._preview.id)]
+
+    def moved(self, batch: Batch) -> None:
+        """Given how far runs are, show how far the dry run is."""
+        for run in self.runs:
+            progress = batch.progress.get(run)
+            if progress and self._bar:
+                show_bar(self._bar, progress.percent)
+
+    async def changed(self, batch: Batch) -> None:
+        """Given what changed, look whether the dry run has ended."""
+        if any(batch.touches_one(*run) for run in self.runs):
             await self._look()
 
     def _draw_target(self, clients: list[Client]) -> None:

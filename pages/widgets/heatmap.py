@@ -7,6 +7,7 @@ from typing import Any
 from nicegui import ui
 
 from pages.overview import DAYS, Square
+from pages.widgets.rows import show_rows
 from pages.widgets.text import Text, box
 from plumbus.model import Client
 
@@ -34,7 +35,7 @@ class HeatMap:
     ) -> None:
         """Given the clients, the days and what happened on them, show it."""
         self._table.columns = [_column('client'), *[_column(f'd{index}') for index in range(len(days))]]
-        self._table.rows = [_row(client, days, squares.get(client.id, {})) for client in clients]
+        show_rows(self._table, [_row(client, days, squares.get(client.id, {})) for client in clients])
 
 
 def _column(name: str) -> dict[str, Any]:

@@ -47,11 +47,10 @@ def history(view: View, filters: Filters, *, whose: Whose = 'any') -> Listing[Ba
 
     listing = Listing(columns(view.zone, whose), load, label='Backups', nothing=_nothing(filters))
 
-    async def happened(batch: Batch) -> None:
-        if batch.touches('backup'):
-            await listing.reload()
+    async def happened(_: Batch) -> None:
+        await listing.reload()
 
-    view.feed.on(happened)
+    view.feed.on(happened, 'backup')
     return listing
 
 

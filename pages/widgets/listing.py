@@ -9,7 +9,9 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from pages.calls import told
+from pages.live import every
 from pages.widgets.empty import skeleton
+from pages.widgets.rows import show_rows
 from pages.widgets.text import box
 from pages.wording import NONE, Look, ago, exact, look
 from plumbus.model import Page
@@ -18,6 +20,7 @@ Item = TypeVar('Item')
 Kind = Literal['main', 'file', 'chip', 'text', 'number', 'when', 'acts', 'tick']
 Cell = dict[str, Any]
 PER_PAGE = 25
+REDRAW_S = 30.0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -70,7 +73,7 @@ class Listing(Generic[Item]):
         with self._area:
             skeleton()
         ui.timer(0, self.reload, once=True)
-        ui.timer(30, self.redraw)
+        every(REDRAW_S, self.redraw)
 
     async def reload(self) -> None:
         """Load the present page again; calls that come while one is under way are made one."""
@@ -117,7 +120,7 @@ class Listing(Generic[Item]):
     def redraw(self) -> None:
         """Draw the rows anew, because time went by or a mark changed."""
         if self._table:
-            self._table.rows = [self._row(item) for item in self._items]
+            show_rows(self._table, [self._row(item) for item in self._items])
 
     def _row(self, item: Item) -> dict[str, Any]:
         cells = {column.name: column.cell(item) for column in self._columns}

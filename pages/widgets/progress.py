@@ -1,42 +1,17 @@
-"""How far a backup is: a row with a bar for lists, and the large panel of a backup's own page."""
+"""How far a run is: bars, words, and the large panel of a run's own page."""
 
 import time
 from collections.abc import Callable
 
 from nicegui import ui
 
-from pages.widgets.text import Text, box, link
-from pages.wording import count, duration, phase, rate, size, waits
-from plumbus.model import Backup, Progress, Status
+from pages.widgets.text import Text, box
+from pages.wording import count, duration, phase, rate, size
+from plumbus.model import Progress
 
 POINTS = 120
 POINT_S = 1.0
 SPARK_COLOUR = '#5C7CFA'  # reads well on the light and on the dark card
-
-
-class RunningRow:
-    """Client, job, bar, amount and time left of one backup under way."""
-
-    def __init__(self, backup: Backup) -> None:
-        with box('running-row'):
-            with box('names'):
-                link(backup.client_name, f'/backups/{backup.id}', 'cut')
-                Text(backup.job_name, 'sub cut grow')
-                self._left = Text('', 'sub')
-            self._bar = bar(f'{backup.client_name}, {backup.job_name}')
-            with box('row-line sub small'):
-                self._done = Text('', 'grow')
-                self._rate = Text('')
-        self.show(backup.progress or Progress(phase=backup.status.value))
-        if backup.status is Status.QUEUED:
-            self._done.text = waits(backup)
-
-    def show(self, progress: Progress) -> None:
-        """Given newer progress, show it."""
-        show_bar(self._bar, progress.percent)
-        self._done.text = done(progress)
-        self._left.text = left(progress)
-        self._rate.text = rate(progress.rate_bps) if progress.rate_bps else ''
 
 
 class ProgressPanel:
@@ -92,7 +67,8 @@ def bar(name: str) -> ui.linear_progress:
 def show_bar(made: ui.linear_progress, percent: float | None) -> None:
     """Given a percentage or None for "not known yet", show it."""
     made.value = 0 if percent is None else percent / 100
-    made.props['indeterminate'] = percent is None
+    if made.props.get('indeterminate', False) != (percent is None):
+        made.props['indeterminate'] = percent is None
 
 
 def done(progress: Progress) -> str:

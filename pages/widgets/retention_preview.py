@@ -8,6 +8,7 @@ from nicegui import ui
 
 from pages.calls import ask
 from pages.frame import View
+from pages.live import Batch
 from pages.widgets.text import Text, box
 from pages.wording import exact, plural, size
 from plumbus.errors import PlumbusError
@@ -30,6 +31,11 @@ class RetentionPreview:
                 self._list = box('warnings divided', 'ul').props('tabindex=0 aria-label="Snapshots"')
         self._fold.visible = False
         ui.timer(0, self.refresh, once=True)
+        view.feed.on(self._changed, 'backup')
+
+    async def _changed(self, _: Batch) -> None:
+        self._times = None
+        await self.refresh()
 
     async def refresh(self) -> None:
         """Ask what the policy would keep, and show it."""

@@ -34,7 +34,8 @@ class VerifyCard:
                 ui.space()
                 self._acts = box('actions')
             self._body = box('stack near')
-        view.feed.on(self._happened)
+        view.feed.on(self._changed, 'verify')
+        view.feed.follow(self._progressed, lambda: [('verify', self._run.id)] if self._run else ())
         ui.timer(0, self._reload, once=True)
 
     def show(self, backup: Backup) -> None:
@@ -42,12 +43,13 @@ class VerifyCard:
         self._backup = backup
         self._draw()
 
-    async def _happened(self, batch: Batch) -> None:
+    def _progressed(self, batch: Batch) -> None:
         progress = batch.progress.get(('verify', self._run.id)) if self._run else None
         if progress and self._moving:
             self._moving.show(progress)
-        if batch.touches('verify'):
-            await self._reload()
+
+    async def _changed(self, _: Batch) -> None:
+        await self._reload()
 
     async def _reload(self) -> None:
         with told():

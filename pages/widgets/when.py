@@ -2,8 +2,9 @@
 
 from datetime import datetime, tzinfo
 
-from nicegui import ElementFilter, ui
+from nicegui import ElementFilter
 
+from pages.live import every
 from pages.widgets.text import Text
 from pages.wording import ago, exact
 
@@ -36,4 +37,4 @@ def keep_fresh() -> None:
         for when in ElementFilter(kind=When):
             when.refresh()
 
-    ui.timer(REFRESH_S, refresh)
+    every(REFRESH_S, refresh)

@@ -10,7 +10,7 @@ from fastapi.sse import ServerSentEvent
 
 from plumbus.api.answers import to_json
 from plumbus.errors import NotFound
-from plumbus.events import Changed, Event, EventBus, Logged, Overdue, Progressed, RunKind
+from plumbus.events import Audited, Changed, Event, EventBus, Logged, Overdue, Progressed, RunKind
 from plumbus.model import Run
 
 LONGEST_QUEUE = 1000
@@ -31,7 +31,7 @@ class Listener:
 
     def hear(self, event: Event) -> None:
         """Given an event in any thread, queue it if it is about this run."""
-        if isinstance(event, Overdue):
+        if isinstance(event, Overdue | Audited):
             return
         about = (event.noun, event.id) if isinstance(event, Changed) else (event.kind, event.run_id)
         if about == (self._kind, self._run_id):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from plumbus.errors import StoreError
+from plumbus.events import Audited, EventBus
 from plumbus.model import Actor, AuditEntry, Page
 from plumbus.model.audit import Outcome
 from plumbus.store.audit_file import AuditFile
@@ -30,6 +31,7 @@ class Audit:
 
     file: AuditFile
     now: Callable[[], datetime] = _now
+    events: EventBus = field(default_factory=EventBus)
 
     def record(
         self,
@@ -58,6 +60,7 @@ class Audit:
             self.file.append(orjson.dumps(entry.model_dump(mode='json')))
         except StoreError as failure:
             log.error('The audit log lacks “%s” by %s: %s', entry.action, entry.who, failure)
+        self.events.publish(Audited(action=action))
 
     def page(
         self,

@@ -102,7 +102,9 @@ class Notifications:
 
     def change_settings(self, fields: Mapping[str, Any]) -> NotificationSettings:
         """Given some of these fields, change them. Raise InvalidInput."""
-        return self.preferences.update(fields)
+        settings = self.preferences.update(fields)
+        self._tell(0)
+        return settings
 
     def _check_jobs(self, fields: Mapping[str, Any]) -> None:
         named = fields.get('job_ids')

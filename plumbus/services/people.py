@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from plumbus.config import Settings
+from plumbus.events import EventBus
 from plumbus.model import NotificationTarget
 from plumbus.services.accounts import Accounts
 from plumbus.services.audit import Audit
@@ -17,7 +18,7 @@ from plumbus.store.opened import Store
 
 
 def made_people(
-    store: Store, settings: Settings, clock: Callable[[], datetime]
+    store: Store, settings: Settings, clock: Callable[[], datetime], events: EventBus
 ) -> tuple[Accounts, Users, Tokens, Audit, Secrets]:
     """Given what they stand on, return the logins, the users, the tokens, the audit log and the stored secrets."""
     accounts = Accounts(store.database, settings, clock, vault=store.vault)
@@ -31,6 +32,6 @@ def made_people(
         accounts,
         accounts.users,
         Tokens(store.database, settings, clock),
-        Audit(file=AuditFile(settings.data_dir.resolve() / 'logs'), now=clock),
+        Audit(file=AuditFile(settings.data_dir.resolve() / 'logs'), now=clock, events=events),
         Secrets(vault=store.vault, owners=owners),
     )

@@ -74,6 +74,7 @@ class PageEngine:
         self.accounts, self.system = Accounts(), System(self)
         self.secrets = SimpleNamespace(lost=list)
         self.verifications, self.retention = Verifications(self), Retaining(self)
+        self.restores = SimpleNamespace(page=lambda **_: Page(items=[], total=0))
         self.notifications = Notifications(self.events, empty=empty)
         self.search = Search(self)
         if not empty:
@@ -315,7 +316,7 @@ class Backups:
             known = (
                 client_id in {None, b.client_id}
                 and job_id in {None, b.job_id}
-                and status in {None, '', b.status.value}
+                and (not status or b.status.value in status.split(','))
             )
             return known and search.lower() in f'{b.client_name} {b.job_name}'.lower()
 
@@ -400,6 +401,10 @@ class Verifications:
         run.progress, backup.verified_at = None, page_data.now()
         self._engine.tell('verify', run.id)
         self._engine.tell('backup', backup.id)
+
+    def page(self, status: str = '', limit: int = 100) -> Page[Verification]:
+        found = [run.model_copy() for run in self.list if run.status.value in status.split(',')]
+        return Page(items=found[:limit], total=len(found))
 
     def of_backup(self, backup_id: int, limit: int = 100, offset: int = 0) -> Page[Verification]:
         mine = [run.model_copy() for run in reversed(self.list) if run.backup_id == backup_id]

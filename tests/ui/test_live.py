@@ -1,6 +1,8 @@
 """Events come from worker threads, reach the page in order and in batches, and end with the page."""
 
+import itertools
 import threading
+from collections.abc import Iterator
 
 import pytest
 from nicegui import Client, ui
@@ -13,6 +15,29 @@ from plumbus.events import Changed, Event, EventBus, Logged, Progressed
 from plumbus.model import Progress
 from tests.support.page_engine import PageEngine
 from tests.ui.conftest import until
+
+
+def words_of(client: Client) -> str:
+    """Everything that is written somewhere on a page: texts, rows of tables, what can be chosen, what stands in fields."""
+    return '\n'.join(
+        itertools.chain.from_iterable(_words(one) for one in list(client.elements.values()) if one.visible)
+    )
+
+
+def _words(element: ui.element) -> Iterator[str]:
+    yield str(getattr(element, 'text', '') or '')
+    yield str(element.props.get('aria-label', ''))
+    if isinstance(element, ui.table):
+        for row in element.rows:
+            yield from (
+                str(cell.get('text', '')) + ' ' + str(cell.get('under', ''))
+                for cell in row.values()
+                if isinstance(cell, dict)
+            )
+    elif isinstance(element, ui.select):
+        yield str(element.options)
+    elif isinstance(element, ui.input | ui.number | ui.textarea):
+        yield str(element.value)
 
 
 def line(text: str) -> Logged:
@@ -43,7 +68,7 @@ async def test_it_brings_events_of_many_threads_to_the_page_that_listens(user: U
     @ui.page('/listening')
     def listening() -> None:
         feed = Feed(bus, ui.context.client)
-        feed.on(receive)
+        feed.follow(receive, lambda: [('backup', 1)])
 
     def receive(batch: Batch) -> None:
         threads.add(threading.get_ident())
@@ -74,8 +99,8 @@ async def test_it_goes_on_after_a_handler_failed(user: User, monkeypatch: pytest
     @ui.page('/clumsy')
     def clumsy() -> None:
         feed = Feed(bus, ui.context.client)
-        feed.on(stumble)
-        feed.on(got.append)
+        feed.follow(stumble, lambda: [('backup', 1)])
+        feed.follow(got.append, lambda: [('backup', 1)])
 
     def stumble(_: Batch) -> None:
         raise ValueError('a bug')
