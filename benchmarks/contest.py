@@ -28,7 +28,12 @@ def measured(place: Place, plan: Plan, kinds: list[type[Contender]], notes: list
         for contender in contenders:
             running.enter_context(contender.running())
         figures = Figures(
-            machine=machine(place), versions={one.name: one.version() for one in contenders}, notes=notes
+            machine={
+                **machine(place),
+                'files': f'{plan.files:,} small, {plan.big_files} of {plan.big_bytes >> 20} MiB',
+            },
+            versions={one.name: one.version() for one in contenders},
+            notes=notes,
         )
         Contest(place, contenders, plan, figures, say).run()
     return figures

@@ -17,6 +17,7 @@ from benchmarks.place import ALIAS, run
 
 UNPACKED = Path('build/backuppc').absolute()
 PROGRAMS = UNPACKED / 'usr/share/backuppc/bin'
+LIBRARY_FILE = UNPACKED / 'usr/share/backuppc/lib/BackupPC/Lib.pm'
 CONFIG = UNPACKED / 'etc/backuppc/config.pl'
 LIBRARY = UNPACKED / 'usr/share/perl5'
 START_S = 20.0
@@ -51,8 +52,9 @@ class BackupPC(Contender):
 
     @classmethod
     def available(cls) -> bool:
-        """Whether it was unpacked."""
-        return super().available() and (PROGRAMS / 'BackupPC_dump').exists() and os.geteuid() == 0
+        """Whether it was unpacked, and for this folder."""
+        known = LIBRARY_FILE.exists() and str(UNPACKED) in LIBRARY_FILE.read_text(encoding='latin-1')
+        return super().available() and known and os.geteuid() == 0
 
     @classmethod
     def install(cls) -> None:
@@ -71,8 +73,7 @@ class BackupPC(Contender):
 
     def version(self) -> str:
         """That of its library."""
-        text = (UNPACKED / 'usr/share/backuppc/lib/BackupPC/Lib.pm').read_text(encoding='latin-1')
-        found = re.search(r'Version (\d+\.\d+\.\d+)', text)
+        found = re.search(r'Version (\d+\.\d+\.\d+)', LIBRARY_FILE.read_text(encoding='latin-1'))
         return found[1] if found else 'unknown'
 
     @contextmanager
