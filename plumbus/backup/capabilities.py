@@ -95,7 +95,7 @@ def local_rsync(home: Path) -> Rsync:
 def probe_file_system(folder: Path) -> FileSystem:
     """Given a folder, try what files in it can have. Nothing stays behind."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix='.probe-') as name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix='.probe-', ignore_cleanup_errors=True) as name:
         place = Path(name)
         (place / 'file').write_bytes(b'x')
         hard_links = _works(lambda: os.link(place / 'file', place / 'link'))
