@@ -36,15 +36,15 @@ async def _instead(engine: Engine, error: PlumbusError, here: str, status: int, 
     ui.status_code(status)
     async with frame(engine, title, here=here) as view:
         view.head.delete()
-        _sorry(error, here)
+        _sorry(error, here, 'Go back to the list')
 
 
-def _sorry(error: PlumbusError, target: str) -> None:
+def _sorry(error: PlumbusError, target: str, words: str = 'Go to the dashboard') -> None:
     with box('stack missing'):
         box(tag='img').props('src=/static/logo.svg alt=""')
         Text(error.message, 'num', 'h1')
         Text(error.remedy or 'It may have been deleted, or the address has a slip in it.', 'sub', 'p')
-        button_link('Go back to the list', target, 'primary')
+        button_link(words, target, 'primary')
 
 
 def register() -> None:

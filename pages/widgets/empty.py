@@ -13,7 +13,7 @@ def empty(title: str, joke: str, action: tuple[str, str] | None = None) -> ui.el
         Text(title, 'strong', 'h2')
         Text(joke, 'joke', 'p')
         if action:
-            button_link(*action, 'primary', icon='o_add')
+            button_link(*action, 'primary', icon='o_add' if '/new' in action[1] else 'o_arrow_forward')
     return area
 
 

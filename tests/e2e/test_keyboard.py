@@ -6,12 +6,19 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import DESKTOP, LIVE_S, PASSWORD, RING, Look, serious_in_front, settled, visiting
+from tests.support.browser import (
+    DESKTOP,
+    FURTHEST,
+    LIVE_S,
+    LOST,
+    PASSWORD,
+    RING,
+    Look,
+    serious_in_front,
+    visiting,
+)
 from tests.support.served import Served
 from tests.support.sshd import Sshd
-from tests.support.story import Story
-
-FURTHEST = 90  # stops of the Tab key on one page
 
 
 class Keys:
@@ -38,7 +45,7 @@ class Keys:
             if target.evaluate('one => one === document.activeElement'):
                 assert hidden == ''
                 return
-            assert hidden in {'', 'nothing has the focus'}  # the Tab key leaves the page at its end
+            assert hidden in {'', LOST}  # the Tab key leaves the page at its end
         pytest.fail(f'{target} cannot be reached with the Tab key')
 
     def to_button(self, name: str, key: str = 'Enter') -> None:
@@ -169,21 +176,3 @@ def change_the_theme(keys: Keys) -> None:
     keys.press('End', 'Enter')
     expect(page.locator('body.body--dark')).to_have_count(1)
     expect(page.get_by_role('button', name='Theme')).to_be_focused()
-
-
-def test_everything_on_a_page_can_be_reached_and_seen(visitor: Page, story: Story, look: Look) -> None:
-    """Tab goes through every page and comes out at its end; no stop is hidden or without a ring."""
-    found = list[str]()
-    for address in story.pages:
-        settled(visitor, address)
-        expect(visitor.locator('[aria-busy=true]')).to_have_count(0)
-        for _ in range(FURTHEST):
-            visitor.keyboard.press('Tab')
-            told = visitor.evaluate(RING)
-            if told == 'nothing has the focus':
-                break
-            if told:
-                found.append(f'{address}: {told}')
-        else:
-            found.append(f'{address}: the Tab key does not get out')
-    assert '\n'.join(found) == ''

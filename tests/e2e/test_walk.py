@@ -1,12 +1,12 @@
 """A walk through every page, as a desktop and a phone in both themes see it: it fits, complains of nothing, asks nobody else,
-and axe finds nothing serious; and what changes elsewhere shows at once."""
+axe finds nothing serious, and the Tab key leads through it; and what changes elsewhere shows at once."""
 
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import DESKTOP, Look, fits, serious, serious_in_front, settled
+from tests.support.browser import DESKTOP, Look, fits, serious, serious_in_front, settled, unseen_stops
 from tests.support.story import Story
 
 
@@ -16,7 +16,7 @@ def test_every_page_fits_and_anyone_can_use_it(visitor: Page, story: Story) -> N
         settled(visitor, address)
         if not fits(visitor):
             found.append(f'{address}: scrolls sideways')
-        found += [f'{address}: {one}' for one in serious(visitor)]
+        found += [f'{address}: {one}' for one in (*serious(visitor), *unseen_stops(visitor))]
     assert '\n'.join(found) == ''
 
 
@@ -27,8 +27,7 @@ def test_what_changes_elsewhere_shows_at_once(visitor: Page, story: Story, look:
     expect(visitor.get_by_text('smoothed dinglebops').first).to_be_visible(timeout=10_000)
 
 
-@pytest.mark.parametrize('look', [DESKTOP], ids=str)
-def test_the_keyboard_finds_a_file(visitor: Page, look: Look) -> None:
+def test_the_keyboard_finds_a_file(visitor: Page) -> None:
     settled(visitor, '/clients')
     visitor.keyboard.press('Control+k')
     box = visitor.get_by_role('combobox', name='Search')

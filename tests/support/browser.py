@@ -25,8 +25,10 @@ ARGUMENTS = [
 LIVE_S = 60_000
 PATIENCE_MS = 15_000
 SERIOUS = {'serious', 'critical'}
+FURTHEST = 120  # stops of the Tab key on one page
 NOBODY = re.compile('(?!)')
 # A ring is an outline, of the element or of what it is drawn in; a text field has its frame in another colour.
+LOST = 'nothing has the focus'
 RING = """() => {
   const at = document.activeElement;
   const ringed = (one) => {
@@ -143,6 +145,19 @@ def serious_in_front(page: Page, part: str = '.q-dialog') -> list[str]:
     """Return the same of an open dialog or menu. What is behind it is dimmed; and axe takes its buttons for
     transparent, whose colours are those of every page."""
     return _axe(page, part, {'rules': {'color-contrast': {'enabled': False}}})
+
+
+def unseen_stops(page: Page) -> list[str]:
+    """Go through the page with the Tab key, and return those stops that one cannot see; it must come out at its end."""
+    expect(page.locator('[aria-busy=true]')).to_have_count(0)
+    found = list[str]()
+    for _ in range(FURTHEST):
+        page.keyboard.press('Tab')
+        told = page.evaluate(RING)
+        if told == LOST:
+            return found
+        found += [told] if told else []
+    return [*found, 'the Tab key does not get out']
 
 
 def _axe(page: Page, part: str, options: dict[str, Any]) -> list[str]:

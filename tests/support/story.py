@@ -115,7 +115,11 @@ class Story:
         (self._folder / 'slow').mkdir()
         (self._folder / 'slow' / 'holiday.raw').write_bytes(os.urandom(40_000_000))
         self._give()
-        job = self._job(2, 'a slow one', self._folder / 'slow', bandwidth_limit_kib=SLOW_KIB)
+        return self.begin_slow(2, 'a slow one')
+
+    def begin_slow(self, client: int, name: str) -> int:
+        """Run a job of a client that takes a quarter of an hour; return its backup."""
+        job = self._job(client, name, self._folder / 'slow', bandwidth_limit_kib=SLOW_KIB)
         return self._run(job, wait_s=0)
 
     def _post(self, path: str, *, get: bool = False, **fields: Any) -> dict[str, Any]:
