@@ -33,6 +33,27 @@ class Pulled:
     origins: Counter[int] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class Listed:
+    """A listing that is being written. `whole`: every file in it has its checksum, so that it can be a manifest as it is.
+
+    `origins`: as in what was pulled, for entries that tell since when they are there.
+    """
+
+    path: Path
+    writer: ManifestWriter
+    whole: bool = True
+    origins: Counter[int] = field(default_factory=Counter)
+
+    def add(self, entry: Entry) -> None:
+        """Given an entry, append it."""
+        if entry.checksum is None and (entry.kind == 'f' or entry.linked):
+            self.whole = False
+        if entry.kind == 'f' and not entry.linked:
+            self.origins[entry.born] += entry.size
+        self.writer.add(entry)
+
+
 @dataclass(kw_only=True, slots=True)
 class Finishing:
     """`previous` is the job's newest snapshot, None for its first run; `moment` the time that the new one is named by.
@@ -61,6 +82,13 @@ class Finishing:
         listed.unlink()
         if self._linked:
             share_checksums(self.workspace.manifest)
+
+    def take_over(self, listed: Listed, tally: Tally) -> None:
+        """Given a listing that tells all of the new tree as it is, and what was counted in it: it becomes the manifest."""
+        self.pulled.tally = tally
+        self.pulled.origins = listed.origins
+        self.pulled.disk_bytes = listed.origins[self.moment]
+        listed.path.replace(self.workspace.manifest)
 
     def count_changes(self, planned: Tally, dropped: list[Entry]) -> None:
         """Given what the scan counted and which files are missing nevertheless, count what this snapshot changed."""

@@ -26,6 +26,8 @@ RETRIED = re.compile(
 )
 SKIPPED = re.compile(rb'skipping non-regular file "(.+)"', re.DOTALL)
 
+Skim = Callable[[list[bytes], int], int]
+
 
 @dataclass(slots=True)
 class OutputReader:
@@ -33,11 +35,14 @@ class OutputReader:
 
     `unread` holds the first lines that are items and could not be read as such, `skipped` the first paths that rsync
     left out because it may not make device files here. `seal` tells our rsync's items from what a client makes it print.
+    `skim` may take lines by itself: given a batch and where to begin, it returns where it ends. Those are only counted here.
     """
 
     take: Callable[[Item], None]
     on_batch: Callable[[TransferProgress | None, list[Item]], None]
     seal: str = ''
+    skim: Skim | None = None
+    skimmed: int = 0
     stats: dict[str, int] = field(default_factory=dict)
     algorithm: str | None = None
     unread: list[bytes] = field(default_factory=list)
@@ -45,21 +50,36 @@ class OutputReader:
 
     def __call__(self, lines: list[bytes]) -> None:
         """Given a batch of lines, sort them."""
-        progress: TransferProgress | None = None
+        latest = b''
         items: list[Item] = []
         seal = self.seal.encode()
-        for line in lines:
-            told = sealed(line, seal)
-            item = None if told is None else parse_item(told)
-            if item is not None:
-                self.take(item)
-                items.append(item)
-            elif told is not None and is_item(told):
-                self.unread += [told] if len(self.unread) < MAX_UNREAD else []
+        place = 0
+        while (place := self._skim(lines, place)) < len(lines):
+            line = lines[place]
+            if line[:1] == b' ' and (not seal or seal not in line):  # nothing but progress begins with one
+                latest = line
             else:
-                progress = parse_progress(line) or progress
-                self._remember(line)
-        self.on_batch(progress, items)
+                self._sort(line, seal, items)
+            place += 1
+        self.on_batch(parse_progress(latest) if latest else None, items)
+
+    def _skim(self, lines: list[bytes], start: int) -> int:
+        if self.skim is None:
+            return start
+        end = self.skim(lines, start)
+        self.skimmed += end - start
+        return end
+
+    def _sort(self, line: bytes, seal: bytes, items: list[Item]) -> None:
+        told = sealed(line, seal)
+        item = None if told is None else parse_item(told)
+        if item is not None:
+            self.take(item)
+            items.append(item)
+        elif told is not None and is_item(told):
+            self.unread += [told] if len(self.unread) < MAX_UNREAD else []
+        else:
+            self._remember(line)
 
     def check(self) -> None:
         """Call it once the child has ended well. Raise TransferFailed if it listed something that could not be read.

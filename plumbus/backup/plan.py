@@ -14,6 +14,8 @@ ROOT = b'.'
 ODD_PART = re.compile(rb'(?:\A|/)\.{0,2}(?:/|\Z)|\0|\A.{4096}', re.DOTALL)
 PERMISSION_BITS = (0o400, 0o200, 0o100, 0o040, 0o020, 0o010, 0o004, 0o002, 0o001)
 SPECIAL_BITS = {2: 0o4000, 5: 0o2000, 8: 0o1000}
+# The first fields of an entry, up to the group.
+Fields = tuple[bytes, str, int, int, int, int, int]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -76,6 +78,11 @@ class Plan:
         """Whether the new tree differs from the last one at all."""
         return bool(self.fetch or self.remove or self.links)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether every entry stays as the scan saw it: the name that leads hard links may be another now."""
+        return not (self.changes_anything or self.hard_links.leaders)
+
     def wanted(self) -> list[bytes]:
         """Return what is asked of the client, folders whose content changes here included (their times change with it)."""
         return sorted({*self.fetch, *self.touched} - {ROOT})
@@ -107,6 +114,26 @@ class Planner:
     _fetch: dict[bytes, Entry] = field(default_factory=dict)
     _links: list[Entry] = field(default_factory=list)
     _passed: dict[bytes, Entry] = field(default_factory=dict)
+    _next: Entry | None = None
+
+    def keep_known(self, fields: Fields, target: bytes | None) -> bool:
+        """Given what the scan tells of an entry that is unchanged, keep it as it is known if it comes next and is the same.
+
+        Return False if it has to be added instead. It is worth a way of its own: most entries of most runs go it.
+        """
+        known = self._read_on()
+        if (
+            known is None
+            or known[:7] != fields
+            or known.target != target
+            or known.linked
+            or known.path in self.distrusted
+        ):
+            self._next = known
+            return False
+        self.tally.count(known)
+        self.keep(known._replace(stored=False) if known.stored else known)
+        return True
 
     def add(self, item: Item) -> None:
         """Given the next item of the scan, sort it in. Raise TransferFailed if its name leads out of the tree.
@@ -128,7 +155,7 @@ class Planner:
 
     def finish(self, scanned: Callable[[], Iterable[Entry]]) -> Plan:
         """Given what was kept, return the plan once every item was added."""
-        for entry in self.known:
+        while (entry := self._read_on()) is not None:
             self._passed[entry.path] = entry
         self._passed.pop(ROOT, None)
         self._hard_links.settle(self._passed, self._fetch)
@@ -172,11 +199,15 @@ class Planner:
         found = self._passed.pop(path, None)
         if found is not None:
             return found
-        for entry in self.known:
+        while (entry := self._read_on()) is not None:
             if entry.path == path:
                 return entry
             self._passed[entry.path] = entry
         return None
+
+    def _read_on(self) -> Entry | None:
+        ahead, self._next = self._next, None
+        return ahead if ahead is not None else next(self.known, None)
 
     def _tally_fetch(self) -> None:
         files = [entry for entry in self._fetch.values() if entry.kind == 'f' and not entry.linked]

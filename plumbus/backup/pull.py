@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -10,11 +10,12 @@ from pathlib import Path
 
 from plumbus.backup.arrivals import Arrivals, lies_there
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
-from plumbus.backup.finishing import Finishing, Pulled
+from plumbus.backup.finishing import Finishing, Listed, Pulled
 from plumbus.backup.guards import RoomGuard, size
 from plumbus.backup.linking import fill
-from plumbus.backup.listing import OutputReader, nul_separated, retried_file
+from plumbus.backup.listing import OutputReader, Skim, nul_separated, retried_file
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
+from plumbus.backup.plain import NewLines, UnchangedLines
 from plumbus.backup.plan import Plan, Planner, Tally, entry_of
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
@@ -70,9 +71,9 @@ class Pull:
             seal=secrets.token_hex(8),
         )
         if self.previous is not None:
-            self._next_run(self._scan_and_link(self.previous))
+            self._next_run(*self._scan_and_link(self.previous))
         elif self.workspace.continued:
-            self._next_run(self._scan_in_place())
+            self._next_run(*self._scan_in_place())
         else:
             self._first_run()
         self.workspace.tidy()
@@ -80,21 +81,29 @@ class Pull:
 
     def _first_run(self) -> None:
         tally = self.pulled.tally
-        self._scan(self.workspace.tree, lambda item: tally.see(item, entry_of(item)))
+        plain = NewLines(tally, self.options.seal)
+        self._scan(self.workspace.tree, lambda item: tally.see(item, entry_of(item)), plain.skim)
         tally.fetch_files, tally.fetch_bytes = tally.files, tally.bytes
         self._announce()
         self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
-        with ManifestWriter(self.workspace.noted) as noted:
+        came = Tally()
+        with ManifestWriter(self.workspace.noted) as writer:
+            noted = Listed(self.workspace.noted, writer)
 
             def take(item: Item) -> None:
                 if not item.is_deleted:
-                    noted.add(entry_of(item, algorithm=reader.algorithm)._replace(stored=True))
+                    entry = entry_of(item, algorithm=reader.algorithm)
+                    came.see(item, entry)
+                    noted.add(entry._replace(stored=True, born=self.moment))
 
             reader = OutputReader(take, self._show_transfer, self.options.seal)
             where = self.session.rsync_shell, self.session.alias, self._sources(), self.workspace.tree
             arguments = rsync.fetch_all_arguments(self.options, *where)
             self._transfer(arguments, reader, rsync.source_feed(self._sources()))
         doubtful = self.pulled.exit_code != 0
+        if noted.whole and not doubtful and not self.retried:
+            self._finishing().take_over(noted, came)
+            return
         with self.workspace.open_tree() as tree:
 
             def outcome(entry: Entry) -> Entry | None:
@@ -105,7 +114,7 @@ class Pull:
 
             self._finishing().write(self.workspace.noted, outcome)
 
-    def _next_run(self, plan: Plan) -> None:
+    def _next_run(self, plan: Plan, listed: Listed) -> None:
         self.pulled.tally = plan.tally
         self._announce()
         self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
@@ -116,10 +125,13 @@ class Pull:
             self._make_ready(plan)
             self._fetch(plan, arrivals)
         finishing = self._finishing()
-        finishing.write(self.workspace.scanned, arrivals.outcome)
+        if self.previous is not None and listed.whole and plan.is_empty:
+            finishing.take_over(listed, plan.tally)
+            return
+        finishing.write(listed.path, arrivals.outcome)
         finishing.count_changes(plan.tally, arrivals.dropped)
 
-    def _scan_in_place(self) -> Plan:
+    def _scan_in_place(self) -> tuple[Plan, Listed]:
         """Go on with the tree of a first run that was interrupted: nothing shares with it."""
         self.reporter.say('going on with what an interrupted run has fetched')
         if self.workspace.manifest.exists() and not self.workspace.noted.exists():
@@ -127,39 +139,37 @@ class Pull:
         with self.workspace.open_tree() as tree:
             apart = self.workspace.apart
             known = entries_below(tree, self.workspace.noted, self.cancellation.check, apart)
-            with ManifestWriter(self.workspace.scanned) as scanned:
-                planner = Planner(known=known, keep=scanned.add)
-                self._scan(self.workspace.tree, planner.add)
-            return self._planned(planner)
+            return self._compared(self.workspace.tree, known)
 
-    def _scan_and_link(self, previous: Snapshot) -> Plan:
+    def _scan_and_link(self, previous: Snapshot) -> tuple[Plan, Listed]:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix='link') as helper:
             linking = helper.submit(self._link_copy, previous)
             try:
-                with ManifestWriter(self.workspace.scanned) as scanned:
-                    planner = Planner(read_manifest(previous.manifest), scanned.add, self.distrusted)
-                    self._scan(previous.tree, planner.add)
-                plan = self._planned(planner)
+                return self._compared(previous.tree, read_manifest(previous.manifest))
             finally:
                 linking.result()
-        return plan
 
-    def _planned(self, planner: Planner) -> Plan:
-        return planner.finish(lambda: read_manifest(self.workspace.scanned))
+    def _compared(self, tree: Path, known: Iterator[Entry]) -> tuple[Plan, Listed]:
+        """Given a tree of ours and what is known of it, return what differs on the client, and all that was seen there."""
+        with ManifestWriter(self.workspace.scanned) as writer:
+            scanned = Listed(self.workspace.scanned, writer)
+            planner = Planner(known, scanned.add, self.distrusted)
+            self._scan(tree, planner.add, UnchangedLines(planner, self.options.seal).skim)
+        return planner.finish(lambda: read_manifest(scanned.path)), scanned
 
-    def _scan(self, against: Path, take: Callable[[Item], None]) -> None:
+    def _scan(self, against: Path, take: Callable[[Item], None], skim: Skim) -> None:
         self.reporter.phase('scanning')
         seen = 0
 
         def show(_progress: TransferProgress | None, items: list[Item]) -> None:
             nonlocal seen
             seen += len(items)
-            self.reporter.found(seen, readable(items[-1].path) if items else None)
+            self.reporter.found(seen + reader.skimmed, readable(items[-1].path) if items else None)
 
         arguments = rsync.scan_arguments(
             self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
         )
-        reader = OutputReader(take, show, self.options.seal)
+        reader = OutputReader(take, show, self.options.seal, skim)
         self._accept(self._run(arguments, reader, rsync.source_feed(self._sources())), 'scan')
         reader.check()
         self._warn(f'/{readable(path)}: {NOT_KEPT}' for path in reader.skipped)

@@ -141,7 +141,7 @@ def parse_item(line: bytes) -> Item | None:
     return Item(
         change,
         int(size),
-        _seconds(time),
+        seconds(time),
         _text(mode),
         int(uid),
         UNKNOWN_GROUP if gid == b'DEFAULT' else int(gid),
@@ -216,6 +216,15 @@ def unescape(name: bytes) -> bytes:
     )
 
 
+@lru_cache(maxsize=4096)
+def seconds(time: bytes) -> int:
+    """Given a time as %M prints it, return seconds UTC, 0 for one that rsync cannot print."""
+    try:
+        return _day_start(time[:-9]) + int(time[-8:-6]) * 3600 + int(time[-5:-3]) * 60 + int(time[-2:])
+    except (ValueError, OverflowError):
+        return 0
+
+
 def _extra(change: bytes, extra: bytes) -> bytes:
     if extra.startswith(b' => '):
         return unescape(extra[4:])
@@ -223,14 +232,6 @@ def _extra(change: bytes, extra: bytes) -> bytes:
     if extra.startswith(b' -> ') and change[:1] != b'h':
         return unescape(extra[4:])
     return extra if change[:1] == b'*' else b''
-
-
-def _seconds(time: bytes) -> int:
-    day, _, clock = time.rpartition(b'-')
-    try:
-        return _day_start(day) + int(clock[:2]) * 3600 + int(clock[3:5]) * 60 + int(clock[6:8])
-    except (ValueError, OverflowError):
-        return 0
 
 
 @lru_cache(maxsize=4096)

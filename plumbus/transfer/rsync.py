@@ -61,6 +61,7 @@ def scan_arguments(
         *_common(options, shell),
         *_attributes(options),
         b'--dry-run',
+        b'--outbuf=B',  # a call for each of very many lines would be most of its work
         b'--force',
         b'-ii',
         *_selection(options),

@@ -1,5 +1,6 @@
 """Moves bytes between a running child and its caller, and sees that the child ends. Starts nothing itself."""
 
+import fcntl
 import os
 import selectors
 import signal
@@ -21,6 +22,8 @@ GRACE_S = 5.0  # from TERM to KILL, and from closed pipes to TERM
 ORPHANS_S = 0.5  # from the child's end to KILL for those of its group who still hold the pipes
 HOPELESS_S = 10.0  # from KILL to giving up: a child may hang in the kernel on a dead disk
 LOOKS = 8  # at other activity than that of the pipes, in the time after which a child counts as silent
+PAUSE_S = 0.004  # after a small read, so that what comes line by line is read in batches
+ROOMY = 2**20  # a pipe of that size (fcntl(2)) does not run full in the meantime
 LAST_READS = 64  # what two pipes may still hold when nobody writes any more: 1 MiB each (pipe(7))
 
 
@@ -69,6 +72,11 @@ class Stream:
     reader: LineReader | None
     keep: FirstAndLast | None = None
     splitter: LineSplitter = field(default_factory=LineSplitter)
+    roomy: bool = False
+
+    def __post_init__(self) -> None:
+        with suppress(OSError):  # without root there is a limit for all pipes together
+            self.roomy = fcntl.fcntl(self.file, fcntl.F_SETPIPE_SZ, ROOMY) >= ROOMY
 
     def hand_over(self, lines: list[bytes]) -> None:
         """Given lines, keep and pass them on."""
@@ -133,6 +141,8 @@ class Supervision:
         if chunk:
             stream.hand_over(stream.splitter.feed(chunk))
             self._watch.saw_bytes()
+            if stream.roomy and len(chunk) < MAX_LINE // 4:
+                time.sleep(PAUSE_S)
             self._reads_left -= self._exited and self._killed
         else:
             self._selector.unregister(stream.file)

@@ -1,0 +1,95 @@
+"""Reads in one go what most lines of a listing are: files, folders and symbolic links, new or unchanged. See items.py."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+
+from plumbus.backup.plan import ODD_PART, Fields, Planner, Tally, mode_bits
+from plumbus.transfer.items import UNKNOWN_GROUP, seconds
+
+UNCHANGED = {b'.%c         ' % letter: chr(letter) for letter in b'fdL'}
+NEW = {b'>f+++++++++': 'f', b'cd+++++++++': 'd', b'cL+++++++++': 'L'}
+NO_CHECKSUM = b'|' + b' ' * 32 + b'|'
+COLUMNS = 8
+
+
+@dataclass(slots=True)
+class UnchangedLines:
+    """Lets the planner keep what it knows. `seal` is that of our rsync.
+
+    A line that is not plain is left to `parse_item`, which also judges what is none.
+    """
+
+    planner: Planner
+    seal: str
+    _kinds: dict[bytes, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kinds = {self.seal.encode() + change: kind for change, kind in UNCHANGED.items()}
+
+    def skim(self, lines: list[bytes], start: int) -> int:
+        """Given lines, return the place of the first from `start` on that tells more than that all is as it was."""
+        place = start
+        for line in islice(lines, start, None):
+            told = self._read(line)
+            if told is None or not self.planner.keep_known(*told):
+                break
+            place += 1
+        return place
+
+    def _read(self, line: bytes) -> tuple[Fields, bytes | None] | None:
+        """The first fields of an entry and the aim of a link."""
+        change, _, rest = line.partition(b'|')
+        kind = self._kinds.get(change)
+        attributes, _, name = rest.partition(NO_CHECKSUM)
+        if kind is None or not name or b'\\#' in name:
+            return None
+        size, time, more = attributes.split(b'|', 2)
+        path, _, extra = name.partition(b'//')
+        try:
+            fields = path, kind, 0 if kind == 'd' else int(size), seconds(time), *_attributes(more)
+        except ValueError:
+            return None
+        return fields, extra[4:] if kind == 'L' else None
+
+
+@dataclass(slots=True)
+class NewLines:
+    """Counts what is new, for a tally, without a look at more than that takes."""
+
+    tally: Tally
+    seal: str
+    _kinds: dict[bytes, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kinds = {self.seal.encode() + change: kind for change, kind in NEW.items()}
+
+    def skim(self, lines: list[bytes], start: int) -> int:
+        """Given lines, return the place of the first from `start` on that is not plain."""
+        place = start
+        for line in islice(lines, start, None):
+            if not self._count(line):
+                break
+            place += 1
+        return place
+
+    def _count(self, line: bytes) -> bool:
+        parts = line.split(b'|', COLUMNS - 1)
+        kind = self._kinds.get(parts[0])
+        if kind is None or len(parts) != COLUMNS or not parts[1].isdigit():
+            return False
+        if ODD_PART.search(parts[-1].partition(b'//')[0]):
+            return False
+        if kind == 'd':
+            self.tally.folders += 1
+        else:
+            self.tally.files += 1
+            self.tally.new += 1
+            self.tally.bytes += int(parts[1]) if kind == 'f' else 0
+        return True
+
+
+@lru_cache(maxsize=4096)
+def _attributes(text: bytes) -> tuple[int, int, int]:
+    mode, uid, gid = text.split(b'|')
+    return mode_bits(mode.decode('ascii')), int(uid), UNKNOWN_GROUP if gid == b'DEFAULT' else int(gid)
