@@ -26,11 +26,11 @@ def tables(figures: Figures) -> str:
     """All tables, the one of the targets first."""
     parts = [
         '![Seconds of an initial run, one without changes and one with the changes of a day](benchmarks.svg)',
-        '### Machine and versions', _machine(figures),
-        '### Targets', target_table(figures),
-        '### Seconds', 'Medians; in brackets × bare rsync of the same round, and below the quickest and the slowest round.',
+        '## Machine and versions', _machine(figures),
+        '## Targets', target_table(figures),
+        '## Seconds', 'Medians; in brackets × bare rsync of the same round, and below the quickest and the slowest round.',
         times(figures), _spreads(figures),
-        '### What it costs', COSTS,
+        '## What it costs', COSTS,
         _costs(figures), 'What the store takes after the days.', _stored(figures), *_notes(figures),
     ]  # fmt: skip
     return '\n\n'.join(parts)
