@@ -85,7 +85,9 @@ class NewLines:
         else:
             self.tally.files += 1
             self.tally.new += 1
-            self.tally.bytes += int(parts[1]) if kind == 'f' else 0
+            size = int(parts[1]) if kind == 'f' else 0
+            self.tally.bytes += size
+            self.tally.fetch_largest = max(self.tally.fetch_largest, size)
         return True
 
 

@@ -20,7 +20,10 @@ Fields = tuple[bytes, str, int, int, int, int, int]
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """Counts of a whole tree. Bytes count every file once, however many names it has; folders are not files."""
+    """Counts of a whole tree. Bytes count every file once, however many names it has; folders are not files.
+
+    `fetch_largest`: the bytes of the largest file to fetch.
+    """
 
     files: int = 0
     folders: int = 0
@@ -30,6 +33,7 @@ class Tally:
     deleted: int = 0
     fetch_files: int = 0
     fetch_bytes: int = 0
+    fetch_largest: int = 0
 
     @property
     def inodes(self) -> int:
@@ -50,6 +54,8 @@ class Tally:
         self.count(entry)
         if entry.kind == 'd':
             return
+        if entry.kind == 'f':
+            self.fetch_largest = max(self.fetch_largest, entry.size)
         if known is None:
             self.new += 1
         elif not item.is_unchanged:
@@ -213,6 +219,7 @@ class Planner:
         files = [entry for entry in self._fetch.values() if entry.kind == 'f' and not entry.linked]
         self.tally.fetch_files = len(files)
         self.tally.fetch_bytes = sum(entry.size for entry in files)
+        self.tally.fetch_largest = max((entry.size for entry in files), default=0)
 
 
 def entry_of(item: Item, known: Entry | None = None, algorithm: str | None = None) -> Entry:

@@ -33,6 +33,7 @@ from plumbus.transfer.processes import moved_mebibytes
 from plumbus.transfer.ssh import SshSession
 
 MAX_WARNINGS = 100
+LARGE = 2**20
 NOT_KEPT = 'left out, for without root and extended attributes no device file can be kept'
 
 
@@ -66,7 +67,6 @@ class Pull:
         """
         self.options = replace(
             self.options,
-            temp_dir=self.workspace.temporary,
             partial_dir=self.workspace.partial,
             seal=secrets.token_hex(8),
         )
@@ -85,6 +85,7 @@ class Pull:
         self._scan(self.workspace.tree, lambda item: tally.see(item, entry_of(item)), plain.skim)
         tally.fetch_files, tally.fetch_bytes = tally.files, tally.bytes
         self._announce()
+        self._keep_halves(tally)
         self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
         came = Tally()
         with ManifestWriter(self.workspace.noted) as writer:
@@ -117,6 +118,7 @@ class Pull:
     def _next_run(self, plan: Plan, listed: Listed) -> None:
         self.pulled.tally = plan.tally
         self._announce()
+        self._keep_halves(plan.tally)
         self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
         arrivals = Arrivals(plan)
         if plan.changes_anything:
@@ -130,6 +132,14 @@ class Pull:
             return
         finishing.write(listed.path, arrivals.outcome)
         finishing.count_changes(plan.tally, arrivals.dropped)
+
+    def _keep_halves(self, tally: Tally) -> None:
+        """Where large files come, have them received in a folder of their own: what is there of one outlives a killed rsync.
+
+        rsync 3.5.0 walks to it from the root four times for each file, which costs a fifth of a run over small ones.
+        """
+        if tally.fetch_largest > LARGE:
+            self.options = replace(self.options, temp_dir=self.workspace.temporary)
 
     def _scan_in_place(self) -> tuple[Plan, Listed]:
         """Go on with the tree of a first run that was interrupted: nothing shares with it."""

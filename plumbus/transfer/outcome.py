@@ -27,7 +27,9 @@ TOP = re.compile(rb'(?:\[\w+\] )?(?:link_stat|change_dir(?:#\d)?) \Z')
 ATTRIBUTES = re.compile(
     rb'rsync: [^"]*xattr[^"]*"(.*?)"(?:,"[^"]*")?.*: No space left on device \(28\)\s*\Z', re.DOTALL
 )
-RECEIVING = re.compile(rb'.*/temporary/([^/]+)\.[A-Za-z0-9]{6}', re.DOTALL)
+RECEIVING = re.compile(
+    rb'.*/(?:temporary/(?P<apart>[^/]+)|tree/(?:.*/)?\.(?P<inside>[^/]+))\.[A-Za-z0-9]{6}', re.DOTALL
+)
 SKIPPED = b'*** Skipping any contents from this failed directory ***'
 
 
@@ -165,7 +167,11 @@ def _complaint(line: bytes) -> Complaint | None:
         return Complaint(_readable(match[1]), errno.ENOENT)
     if match := ATTRIBUTES.match(line):
         received = RECEIVING.fullmatch(match[1])
-        return Complaint(_readable(received[1] if received else match[1]), errno.E2BIG, why=TOO_LARGE)
+        return Complaint(
+            _readable((received['apart'] or received['inside']) if received else match[1]),
+            errno.E2BIG,
+            why=TOO_LARGE,
+        )
     if match := COMPLAINT.match(line):
         name = match[2].partition(b'" -> "')[0].partition(b'","')[0]
         return Complaint(_readable(name), int(match[3]), bool(TOP.match(match[1])))

@@ -73,6 +73,22 @@ def test_it_notices_what_changed_on_the_client_in_between(engine: Engine, sshd: 
     assert None not in checksums(engine, backup).values()
 
 
+def test_what_a_killed_rsync_had_begun_in_the_tree_is_no_part_of_the_snapshot(
+    engine: Engine, sshd: Sshd, mixed: Path
+) -> None:
+    job = job_for(engine, sshd, mixed)
+    interrupt(engine, job, MEBIBYTE)
+    (unfinished,) = (engine.settings.data_dir / 'backups').glob('*/*/.incomplete/tree')
+    begun = unfinished / str(mixed).lstrip('/') / '.a07.x1Y2z3'
+    begun.write_text('sma')
+
+    backup = back_up(engine, job.id)
+
+    assert (backup.status, backup.file_count) == (Status.COMPLETED, 51)
+    assert differences(mixed, copy_of(engine, backup, mixed)) == ''
+    assert not (copy_of(engine, backup, mixed) / begun.name).exists()
+
+
 def test_it_continues_a_later_run_and_leaves_the_snapshots_before_alone(
     engine: Engine, sshd: Sshd, mixed: Path
 ) -> None:

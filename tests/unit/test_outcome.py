@@ -366,6 +366,10 @@ def test_it_shows_bounded_printable_text_whatever_a_client_says(stage: Stage) ->
             'a.txt',
         ),
         (
+            b'rsync: [receiver] rsync_xal_set: fsetxattr("/data/.incomplete/tree/home/.a.txt.08gA1o","user.big") failed: ',
+            'a.txt',
+        ),
+        (
             b'rsync: [receiver] rsync_xal_set: lsetxattr("/data/tree/links/mkdir/b","user.a") failed: ',
             '/data/tree/links/mkdir/b',
         ),
