@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from benchmarks.footprint import PASSWORD, paints
-from benchmarks.goals import Figure, report
+from benchmarks.goals import Figure, cpu_s, report
 from benchmarks.store import filled
 from tests.support.served import Served
 from tests.support.sshd import Sshd
@@ -37,7 +37,6 @@ SOURCES, JOBS_OF_EACH = 2, 20
 IDLE_S = 65  # there are looks that come once a minute
 SETTLE_S = 10
 LIST_MS, PAINT_MS, LAG_S, IDLE_PERCENT = 100, 1000, 1, 1
-TICKS = os.sysconf('SC_CLK_TCK')
 
 
 def measure(folder: Path) -> Iterator[Figure]:
@@ -63,7 +62,7 @@ def measure(folder: Path) -> Iterator[Figure]:
 def _under_load(served: Served, api: httpx.Client, jobs: Sequence[Sequence[int]]) -> Iterator[Figure]:
     lags: list[float] = []
     with _backups(served, jobs) as ended, ThreadPoolExecutor(SENDERS) as senders:
-        began = time.monotonic()
+        began, used_s = time.monotonic(), cpu_s(served.process.pid)
         answers = [
             senders.submit(_answered, api, PAGES[number % len(PAGES)], began + number / RATE)
             for number in range(RATE * LOAD_S)
@@ -72,7 +71,7 @@ def _under_load(served: Served, api: httpx.Client, jobs: Sequence[Sequence[int]]
             time.sleep(2)
             lags.append(_lag_s(api))
         taken = [answer.result() * 1000 for answer in answers]
-        finished = len(ended)
+        used_s, finished = cpu_s(served.process.pid) - used_s, len(ended)
     yield Figure(
         name=f'lists, {RATE} a second, two backups: p95', rounds=[_p95(taken)], unit='ms', goal=LIST_MS
     )
@@ -80,6 +79,10 @@ def _under_load(served: Served, api: httpx.Client, jobs: Sequence[Sequence[int]]
         mine = taken[place :: len(PAGES)]
         yield Figure(name=f'    p95 of GET {address}', rounds=[_p95(mine)], unit='ms', goal=LIST_MS)
     yield Figure(name='scheduler lag meanwhile', rounds=lags, unit='s', goal=LAG_S)
+    share = 1000 * used_s / len(taken)
+    yield Figure(
+        name='CPU of the server for a request, backups included', rounds=[share], unit='ms', goal=1000 / RATE
+    )
     sys.stdout.write(f'({finished} backups of {FILES} files ended meanwhile, {len(taken)} requests)\n')
 
 
@@ -149,16 +152,10 @@ def _p95(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=20)[-1]
 
 
-def _cpu_s(pid: int) -> float:
-    """CPU seconds of a process itself (proc(5), fields 14 and 15 of stat)."""
-    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 def _cpu_share(pid: int, seconds: float) -> float:
-    began, used = time.monotonic(), _cpu_s(pid)
+    began, used = time.monotonic(), cpu_s(pid)
     time.sleep(seconds)
-    return (_cpu_s(pid) - used) / (time.monotonic() - began)
+    return (cpu_s(pid) - used) / (time.monotonic() - began)
 
 
 def main() -> None:

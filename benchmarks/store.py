@@ -15,7 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from benchmarks.footprint import memory_mb
-from benchmarks.goals import Figure, report, timed
+from benchmarks.goals import Figure, cpu_s, report, timed
 from plumbus.engine import Engine
 from plumbus.model import Status
 from tests.support.clock import Clock
@@ -40,6 +40,8 @@ def of_the_server(folder: Path) -> Iterator[Figure]:
     """Start PLUMBUS as its users do and ask it by HTTP."""
     with Served(folder) as served:
         yield Figure(name='start to healthy', rounds=[served.seconds], unit='s', goal=START_S)
+        used = cpu_s(served.process.pid)
+        yield Figure(name='start to healthy: CPU of the server', rounds=[used], unit='s', goal=START_S)
         yield timed('GET /api/stats, the first time', LIST_MS, lambda _: _get(served, '/api/stats'), rounds=1)
         yield _memory('memory after the start', served)
         for address in LISTS:
