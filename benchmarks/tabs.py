@@ -56,12 +56,14 @@ class Server:
         return memory_mb(self._pid)
 
     async def percent(self) -> float:
-        """Let some time pass and return how much of one core the server took (proc(5): utime and stime)."""
-        began, before = time.monotonic(), self._spent()
+        """Let some time pass and return how much of one core the server took."""
+        began, before = time.monotonic(), self.spent
         await asyncio.sleep(SECONDS)
-        return 100 * (self._spent() - before) / (time.monotonic() - began)
+        return 100 * (self.spent - before) / (time.monotonic() - began)
 
-    def _spent(self) -> float:
+    @property
+    def spent(self) -> float:
+        """Seconds of processor time so far (proc(5): utime and stime)."""
         fields = Path(f'/proc/{self._pid}/stat').read_text().rsplit(')', 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 

@@ -1,7 +1,7 @@
 """Is everything safe? One sentence first, then the numbers, what runs, what comes next and what needs attention."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from nicegui import ui
@@ -11,7 +11,7 @@ from pages.calls import ask, told
 from pages.frame import View, frame
 from pages.live import Batch
 from pages.memory import memory
-from pages.overview import DAYS, Concern, Overview, days, mark_late, overview, squares
+from pages.overview import DAYS, Concern, Overview, Square, days, mark_late, overview, squares
 from pages.widgets.empty import empty, skeleton
 from pages.widgets.heatmap import HeatMap
 from pages.widgets.running_rows import RunningRows
@@ -35,6 +35,8 @@ class Knowledge:
 
     stats: dict[str, Any]
     history: list[Backup]
+    today: date
+    squares: dict[int, dict[date, Square]]
     under_way: list[Activity]
     overview: Overview
     jobs: list[JobView]
@@ -54,7 +56,13 @@ def learn(engine: Engine) -> Knowledge:
     now = datetime.now(UTC)
     clients, jobs = list(engine.clients.all()), memory().jobs()
     history = _lately(engine, now)
+    zone = engine.settings.zone
+    today = now.astimezone(zone).date()
+    happened = squares(history, today, zone)
+    mark_late(happened, jobs, today)
     return Knowledge(
+        today=today,
+        squares=happened,
         stats=engine.system.stats(),
         history=history,
         under_way=under_way(engine),
@@ -79,6 +87,7 @@ class Dashboard:
     def __init__(self, view: View) -> None:
         self._view = view
         self._rows: RunningRows | None = None
+        self._heat: HeatMap | None = None
         self._busy = self._again = False
         view.head.delete()
         self._area = box('stack')
@@ -100,9 +109,11 @@ class Dashboard:
             self._again = True
             return
         self._busy = True
-        with told():
-            self._draw(await ask(memory().recall, 'dashboard', lambda: learn(self._view.engine)))
-        self._busy = False
+        try:
+            with told():
+                self._draw(await ask(memory().recall, 'dashboard', lambda: learn(self._view.engine)))
+        finally:
+            self._busy = False
         if self._again:
             self._again = False
             await self._reload()
@@ -125,11 +136,13 @@ class Dashboard:
                     self._next(known.overview.due)
 
     def _days(self, known: Knowledge) -> None:
-        today = datetime.now(self._view.zone).date()
+        shown = known.overview
+        endangered = shown.endangered
+        ids = {client.id for client in endangered}
+        calm = [client for client in shown.clients if client.id not in ids]
         with card('Last 30 days', 'each square: the day’s worst backup'):
-            happened = squares(known.history, today, self._view.zone)
-            mark_late(happened, known.jobs, today)
-            HeatMap().show(known.overview.clients, days(today), happened)
+            first = self._heat.first if self._heat else 0
+            self._heat = HeatMap([*endangered, *calm], days(known.today), known.squares, first)
 
     def _running(self, activities: list[Activity]) -> None:
         with card('Running now', str(len(activities)) if activities else ''):

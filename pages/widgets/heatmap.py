@@ -5,37 +5,65 @@ from datetime import date
 from typing import Any
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from pages.overview import DAYS, Square
 from pages.widgets.rows import show_rows
 from pages.widgets.text import Text, box
 from plumbus.model import Client
 
+PER_PAGE = 25
 LATELY = 15  # a phone shows only so many days
 LEGEND = {'ok': 'good', 'wa': 'with warnings', 'fa': 'failed', 'late': 'late', '': 'none'}
 
 
 class HeatMap:
-    """A table with a row for each client; `show` changes it in place."""
+    """A table with a row for each client, a page of them at a time; `first` is the one that the page begins with."""
 
-    def __init__(self) -> None:
-        self._table = ui.table(columns=[_column('client')], rows=[], row_key='id', pagination=0).classes(
+    def __init__(
+        self,
+        clients: Sequence[Client],
+        days: Sequence[date],
+        squares: Mapping[int, Mapping[date, Square]],
+        first: int,
+    ) -> None:
+        self.first = first if first < len(clients) else 0
+        self._clients, self._days, self._squares = clients, days, squares
+        columns = [_column('client'), *[_column(f'd{index}') for index in range(len(days))]]
+        self._table = ui.table(columns=columns, rows=[], row_key='id', pagination=self._pagination()).classes(
             'heat'
         )
-        self._table.props('flat hide-header hide-bottom').props['aria-label'] = 'Backups of the last 30 days'
+        more = len(clients) > PER_PAGE
+        self._table.props(
+            f'flat hide-header {"" if more else "hide-bottom"} :rows-per-page-options=[{PER_PAGE}]'
+        )
+        self._table.props['aria-label'] = 'Backups of the last 30 days'
         self._table.add_slot('body', BODY)
-        with box('legend'):
-            for tone, words in LEGEND.items():
-                with box(tag='span'):
-                    box(f'square {tone}')
-                    Text(words)
+        self._table.on('request', self._requested)
+        _draw_legend()
+        self._show()
 
-    def show(
-        self, clients: Sequence[Client], days: Sequence[date], squares: Mapping[int, Mapping[date, Square]]
-    ) -> None:
-        """Given the clients, the days and what happened on them, show it."""
-        self._table.columns = [_column('client'), *[_column(f'd{index}') for index in range(len(days))]]
-        show_rows(self._table, [_row(client, days, squares.get(client.id, {})) for client in clients])
+    def _pagination(self) -> dict[str, int]:
+        return {'page': self.first // PER_PAGE + 1, 'rowsPerPage': PER_PAGE, 'rowsNumber': len(self._clients)}
+
+    def _requested(self, event: GenericEventArguments) -> None:
+        self.first = (int(event.args['pagination']['page']) - 1) * PER_PAGE
+        self._table.pagination = self._pagination()
+        self._show()
+
+    def _show(self) -> None:
+        shown = self._clients[self.first : self.first + PER_PAGE]
+        show_rows(
+            self._table, [_row(client, self._days, self._squares.get(client.id, {})) for client in shown]
+        )
+
+
+def _draw_legend() -> None:
+    with box('legend'):
+        for tone, words in LEGEND.items():
+            with box(tag='span'):
+                box(f'square {tone}')
+                Text(words)
 
 
 def _column(name: str) -> dict[str, Any]:
