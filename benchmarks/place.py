@@ -67,7 +67,7 @@ class Place:
 
     def emptied_arrivals(self) -> Path:
         """Return the folder for restored files, empty."""
-        shutil.rmtree(self.arrivals, ignore_errors=True)
+        run(['rm', '-rf', '--', str(self.arrivals)])
         self.arrivals.mkdir()
         if IS_ROOT:
             shutil.chown(self.arrivals, *self.sshd.ids)
