@@ -22,7 +22,7 @@ import httpx
 
 from benchmarks.footprint import PASSWORD, paints
 from benchmarks.goals import Figure, cpu_s, report
-from benchmarks.store import filled
+from benchmarks.store import BEARER, filled
 from tests.support.served import Served
 from tests.support.sshd import Sshd
 
@@ -32,6 +32,9 @@ PAGES = (
     '/api/jobs/77/history', '/api/clients', '/api/restores', '/api/stats',
 )  # fmt: skip
 RATE, LOAD_S, SENDERS = 50, 20, 32
+ALL_OF_THEM = httpx.Limits(max_connections=SENDERS, max_keepalive_connections=SENDERS)
+PATIENCE_S = 120
+WAIT_S = 60
 FILES, FILE_BYTES = 20_000, 4096
 SOURCES, JOBS_OF_EACH = 2, 20
 IDLE_S = 65  # there are looks that come once a minute
@@ -100,11 +103,11 @@ def _backups(served: Served, jobs: Sequence[Sequence[int]]) -> Iterator[list[int
     over = threading.Event()
 
     def keep_running(mine: Sequence[int]) -> None:
-        with served.api as api:
+        with _api(served) as api:
             for job_id in mine:
                 if over.is_set():
                     return
-                told = api.post(f'/api/jobs/{job_id}/run', params={'wait': 30}).raise_for_status().json()
+                told = api.post(f'/api/jobs/{job_id}/run', params={'wait': WAIT_S}).raise_for_status().json()
                 if told['status'] != 'completed':
                     raise RuntimeError(f'A backup did not end well: {told["error_message"]}')
                 ended.append(told['backup_id'])
@@ -117,6 +120,12 @@ def _backups(served: Served, jobs: Sequence[Sequence[int]]) -> Iterator[list[int
             over.set()
     for one in running:
         one.result()
+
+
+def _api(served: Served) -> httpx.Client:
+    return httpx.Client(
+        base_url=served.url, headers=BEARER, trust_env=False, timeout=PATIENCE_S, limits=ALL_OF_THEM
+    )
 
 
 def _source(folder: Path) -> Path:
