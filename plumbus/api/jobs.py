@@ -15,7 +15,7 @@ from plumbus.model import Backup, JobView, Page, Trigger, checked
 from plumbus.services.jobs import SchedulePreview
 
 router = APIRouter(prefix='/api', tags=['Jobs'])
-AT_ONCE = 500
+AT_ONCE = 1000
 
 
 @router.get('/jobs', response_model=list[JobView])
