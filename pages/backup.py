@@ -6,6 +6,7 @@ from pages.backup_result import draw_result
 from pages.browse.place import Place, address
 from pages.calls import ask, praise, told
 from pages.frame import View, frame
+from pages.jobs import run_now
 from pages.live import Batch, Run
 from pages.missing import friendly, number_in
 from pages.widgets.confirm import confirm
@@ -129,6 +130,9 @@ class BackupPage:
         if not backup.status.finished:
             offer('backups.cancel', button('Cancel', icon='o_close', on_click=self._cancel))
             return
+        if not backup.status.good:
+            again = button('Run again', 'primary', icon='o_play_arrow', on_click=self._run_again)
+            offer('jobs.run', again)
         button_link('Job', f'/jobs/{backup.job_id}', icon='o_notes')
         if _has_snapshot(backup) and backup.backup_path:
             there = Place(job=backup.job_id, snapshot=backup.id)
@@ -145,6 +149,9 @@ class BackupPage:
         if await confirm('Cancel this backup?', losses, act='Cancel the backup', keep='Let it run'):
             with told():
                 await ask(self._view.engine.backups.cancel, self._backup.id)
+
+    async def _run_again(self) -> None:
+        await run_now(self._view, self._backup.job_id)
 
     async def _pin(self) -> None:
         with told():

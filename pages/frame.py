@@ -120,19 +120,28 @@ class ThemeSwitch:
 
     def __init__(self, engine: Engine, user: str, chosen: theme.Theme, switch: ui.dark_mode) -> None:
         self._engine, self._user, self._chosen, self._switch = engine, user, chosen, switch
+        self._items: dict[theme.Theme, ui.menu_item] = {}
 
     def draw(self) -> None:
         """Draw the button with its menu."""
         self._button = icon_button(THEMES[self._chosen][1], 'Theme').classes('pill')
         with self._button, ui.menu().props('aria-label=Theme'):
             for name, (words, icon) in THEMES.items():
-                with ui.menu_item(on_click=lambda name=name: self._choose(name)).mark(name), box('row-line'):
+                item = ui.menu_item(on_click=lambda name=name: self._choose(name)).mark(name)
+                self._items[name] = item.props('role=menuitemradio')
+                with item, box('row-line'):
                     ui.icon(icon, size='20px')
                     Text(words)
+        self._mark()
+
+    def _mark(self) -> None:
+        for name, item in self._items.items():
+            item.props['aria-checked'] = 'true' if name == self._chosen else 'false'
 
     async def _choose(self, name: theme.Theme) -> None:
         self._switch.value = theme.dark(name)
-        self._button.icon = THEMES[name][1]
+        self._button.icon, self._chosen = THEMES[name][1], name
+        self._mark()
         with told():
             await ask(self._engine.accounts.set_theme, self._user, name)
 
