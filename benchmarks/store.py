@@ -3,6 +3,7 @@
 usage: .venv/bin/python -m benchmarks.store [FOLDER]     (takes about a minute; what is made in FOLDER is used again next time)
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -34,6 +35,17 @@ LISTS = (
 TICK_MS, LIST_MS, CHANGE_MS, START_S, MEMORY_MB, DUE_S = 20, 100, 20, 5, 400, 1
 WHOLE_MS = 1000  # all jobs in one answer of 10 MB, and the metrics of all of them
 DUE, DUE_ROUNDS = 1000, 3
+
+
+def of_the_disk(folder: Path) -> Iterator[Figure]:
+    """What a change costs at the least here and now: a line, synced."""
+    with (folder / 'line').open('ab', buffering=0) as file:
+
+        def append(_: int) -> None:
+            file.write(b'x' * 1000)
+            os.fsync(file.fileno())
+
+        yield timed('this disk: a line appended and synced', CHANGE_MS, append)
 
 
 def of_the_server(folder: Path) -> Iterator[Figure]:
@@ -159,8 +171,9 @@ def filled(folder: Path, schedule: str = '') -> Path:
 
 
 def measure(folder: Path) -> Iterator[Figure]:
-    """Measure the server, then the parts of an engine, on the same data."""
+    """Measure the disk, the server, then the parts of an engine, on the same data."""
     data = filled(folder)
+    yield from of_the_disk(folder)
     yield from of_the_server(folder)
     yield from of_the_engine(data)
 
