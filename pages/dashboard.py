@@ -7,12 +7,12 @@ from typing import Any
 from nicegui import ui
 
 from pages.activity import NOUNS, Activity, under_way
-from pages.calls import ask, told
+from pages.calls import ask
 from pages.frame import View, frame
 from pages.live import Batch
 from pages.memory import memory
 from pages.overview import DAYS, Concern, Overview, Square, days, mark_late, overview, squares
-from pages.widgets.empty import empty, skeleton
+from pages.widgets.empty import empty, skeleton, trouble
 from pages.widgets.heatmap import HeatMap
 from pages.widgets.running_rows import RunningRows
 from pages.widgets.status import StatusChip
@@ -21,6 +21,7 @@ from pages.widgets.text import Text, box, card, link, titled
 from pages.widgets.when import When
 from pages.wording import Look, count, day, exact, plural, size
 from plumbus.engine import Engine
+from plumbus.errors import PlumbusError
 from plumbus.model import Backup, JobView
 
 CHUNK, MOST = 500, 20_000
@@ -110,8 +111,11 @@ class Dashboard:
             return
         self._busy = True
         try:
-            with told():
-                self._draw(await ask(memory().recall, 'dashboard', lambda: learn(self._view.engine)))
+            self._draw(await ask(memory().recall, 'dashboard', lambda: learn(self._view.engine)))
+        except PlumbusError as error:
+            self._area.clear()
+            with self._area, card():
+                trouble(error, self._reload)
         finally:
             self._busy = False
         if self._again:

@@ -33,7 +33,7 @@ class RunningPill:
             self._words = Text('idle', 'desk-only')
             self._number = Text('0', 'phone-only')
             with ui.menu().props('role=dialog aria-label="What runs now"') as self._menu:
-                self._panel = box()
+                self._panel = box('menu-panel')  # as wide as it will be: a menu finds its place when it opens
         self._menu.on_value_change(self._opened)
         ui.timer(0, self._reload, once=True)
         self._feed.on(self._changed, *NOUNS)
@@ -60,7 +60,7 @@ class RunningPill:
         self._panel.clear()
         if self._menu.value:
             with self._panel:
-                self._rows = RunningRows('menu-panel', MOST, NOTHING)
+                self._rows = RunningRows('running-list', MOST, NOTHING)
             await self._reload()
 
     async def _reload(self) -> None:

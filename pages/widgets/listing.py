@@ -8,12 +8,13 @@ from typing import Any, Generic, Literal, TypeVar
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from pages.calls import told
+from pages.calls import complain
 from pages.live import every
-from pages.widgets.empty import skeleton
+from pages.widgets.empty import skeleton, trouble
 from pages.widgets.rows import show_rows
 from pages.widgets.text import box
 from pages.wording import NONE, Look, ago, exact, look
+from plumbus.errors import PlumbusError
 from plumbus.model import Page
 
 Item = TypeVar('Item')
@@ -82,13 +83,22 @@ class Listing(Generic[Item]):
             return
         self._busy = True
         try:
-            with told():
-                await self._show(await self._load(self._query))
+            await self._show(await self._load(self._query))
+        except PlumbusError as error:
+            self._stumble(error)
         finally:
             self._busy = False
         if self._again:
             self._again = False
             await self.reload()
+
+    def _stumble(self, error: PlumbusError) -> None:
+        if self._table:
+            complain(error)
+            return
+        self._area.clear()
+        with self._area:
+            trouble(error, self.reload)
 
     async def restart(self) -> None:
         """Load the first page, because a filter changed."""

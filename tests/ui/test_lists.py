@@ -1,8 +1,10 @@
 """The lists: clients, jobs, history; searched, sorted and paged by the server."""
 
+import pytest
 from nicegui import ui
 from nicegui.testing import User
 
+from plumbus.errors import StoreError
 from tests.support import page_data
 from tests.support.page_engine import PageEngine
 from tests.ui.conftest import rows, until
@@ -93,3 +95,22 @@ async def test_it_follows_what_happens_elsewhere(user: User, engine: PageEngine)
     engine.tell('job', before[0]['id'], 'deleted')
     table = next(iter(user.find(kind=ui.table).elements))
     await until(lambda: before[0]['id'] not in {row['id'] for row in table.rows})
+
+
+@pytest.mark.parametrize(
+    ('address', 'part', 'name'), [('/backups', 'backups', 'page'), ('/', 'system', 'stats')]
+)
+async def test_what_cannot_be_loaded_says_why_and_is_there_when_it_can(
+    user: User, engine: PageEngine, monkeypatch: pytest.MonkeyPatch, address: str, part: str, name: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise StoreError('The disk does not answer.', 'Look after its cable.')
+
+    with monkeypatch.context() as broken:
+        broken.setattr(getattr(engine, part), name, fail)
+        client = await user.open(address)
+        await user.should_see('Look after its cable.', retries=20)
+        assert not any(isinstance(one, ui.skeleton) for one in client.elements.values())
+    user.find('Try again').click()
+    await user.should_see(kind=ui.table, retries=20)
+    await user.should_not_see('Look after its cable.')

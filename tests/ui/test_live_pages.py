@@ -13,7 +13,7 @@ from plumbus.engine import Engine
 from plumbus.events import Changed, Progressed
 from plumbus.model import Actor, Progress, Restore, Scope, Status, acting
 from tests.support.past import PASSWORD, Past
-from tests.ui.conftest import until
+from tests.ui.conftest import field, until
 from tests.ui.test_live import words_of
 
 NUMBERS = itertools.count(1)
@@ -179,7 +179,7 @@ TABLE: dict[str, list[Change]] = {
 def furnished(lived: Past) -> Iterator[Past]:
     """What the addresses of the table name is there, and nothing runs."""
     if not lived.engine.restores.page().total:
-        new_restore(lived, status=Status.RUNNING)
+        new_restore(lived, status=Status.CANCELLED)
         lived.engine.notifications.create({'name': 'mail', 'url': 'json://127.0.0.1:9/x'})
     yield lived
     for kind in (lived.engine.restores, lived.engine.backups):
@@ -239,3 +239,53 @@ async def test_the_header_counts_and_lists_restores(visitor: User, furnished: Pa
     await until(lambda: '42 % · 42 B of 100 B' in words_of(client))
     furnished.engine.restores.settle(number, status=Status.COMPLETED)
     await until(lambda: 'What runs now: idle' in words_of(client))
+
+
+def renamed_target(lived: Past) -> str:
+    name = new_name('target')
+    lived.engine.notifications.update(1, {'name': name})
+    return name
+
+
+EDITORS: list[tuple[str, str, Change, Callable[[Engine], object]]] = [
+    ('/jobs/1/edit', 'Name of the job', renamed_job, lambda engine: engine.jobs.get(1).name),
+    ('/clients/1/edit', 'Name', renamed_client, lambda engine: engine.clients.get(1).name),
+    ('/settings/notifications/1', 'Name', renamed_target, lambda engine: engine.notifications.get(1).name),
+]
+
+
+@pytest.mark.parametrize(('address', 'label', 'change', 'stored'), EDITORS, ids=[one[0] for one in EDITORS])
+async def test_who_saves_second_is_told_and_overwrites_nothing(
+    visitor: User,
+    furnished: Past,
+    address: str,
+    label: str,
+    change: Change,
+    stored: Callable[[Engine], object],
+) -> None:
+    client = await visitor.open(address)
+    await until(lambda: 'admin' in words_of(client))
+    field(visitor, label).value = 'what the second one thinks'
+    theirs = change(furnished)
+    save = next(
+        one
+        for one in visitor.find(kind=ui.button).elements
+        if one.text in {'Save', 'Save job'} and one.classes.count('primary')
+    )
+    for listener in save._event_listeners.values():
+        save._handle_event({'listener_id': listener.id, 'args': {}})
+    await visitor.should_see('in the meantime', retries=50)
+    assert stored(furnished.engine) == theirs
+
+
+async def test_settings_that_somebody_else_changed_are_not_overwritten(
+    visitor: User, furnished: Past
+) -> None:
+    await visitor.open('/settings/notifications')
+    await visitor.should_see('Remind again after', retries=50)
+    field(visitor, 'The disk is low below … percent').value = 33
+    theirs = other_reminders(furnished)
+    visitor.find('Save').click()
+    await visitor.should_see('Somebody changed these settings meanwhile.', retries=50)
+    stored = furnished.engine.notifications.settings()
+    assert (str(stored.reminder_hours), stored.disk_low_percent) == (theirs, 10)
