@@ -39,6 +39,7 @@ FILES, FILE_BYTES = 20_000, 4096
 SOURCES, JOBS_OF_EACH = 2, 20
 IDLE_S = 65  # there are looks that come once a minute
 SETTLE_S = 10
+SCRAPE_S = 10  # as often as Prometheus may ask
 LIST_MS, PAINT_MS, LAG_S, IDLE_PERCENT = 100, 1000, 1, 1
 
 
@@ -54,6 +55,7 @@ def measure(folder: Path) -> Iterator[Figure]:
         served.api as api,
     ):
         jobs = [_jobs(api, sshd, source) for source in sources]
+        time.sleep(SETTLE_S)
         yield from _under_load(served, api, jobs)
         for address, milliseconds in paints(urlsplit(served.url).port or 0).items():
             yield Figure(name=f'first paint of {address}', rounds=[milliseconds], unit='ms', goal=PAINT_MS)
@@ -71,7 +73,7 @@ def _under_load(served: Served, api: httpx.Client, jobs: Sequence[Sequence[int]]
             for number in range(RATE * LOAD_S)
         ]
         while time.monotonic() < began + LOAD_S:
-            time.sleep(2)
+            time.sleep(SCRAPE_S)
             lags.append(_lag_s(api))
         taken = [answer.result() * 1000 for answer in answers]
         used_s, finished = cpu_s(served.process.pid) - used_s, len(ended)
