@@ -89,6 +89,7 @@ def take_all(browser: Browser) -> None:
                 for address in addresses:
                     page.goto(served.url + address)
                     page.get_by_role('heading', level=1).first.wait_for()
+                    page.get_by_text('Loading …').first.wait_for(state='hidden')
                     page.wait_for_timeout(SETTLE_S * 1000)
                     save(page, FOLDER / 'pages' / f'{name_of(address)}-{kind}-{theme}.webp')
                 page.context.close()
