@@ -34,6 +34,7 @@ class Place:
     """`store` is the file system of the backup server, `source` and `arrivals` are folders of the client."""
 
     sshd: Sshd
+    folder: Path
     store: Path
     file_system: str
     ssh_config: Path
@@ -42,8 +43,8 @@ class Place:
 
     @property
     def source(self) -> Path:
-        """What is backed up."""
-        return self.sshd.folder / 'source'
+        """What is backed up; the folders above it stay as they are."""
+        return self.folder / 'client' / 'source'
 
     @property
     def arrivals(self) -> Path:
@@ -86,9 +87,9 @@ def made_place(*, loop: bool = True) -> Iterator[Place]:
     mounted = loop and IS_ROOT and _mounted(folder / 'store.img', store)
     try:
         with account.opened(), Sshd() as sshd:
-            (sshd.folder / 'source').mkdir()
+            (folder / 'client' / 'source').mkdir(parents=True)
             yield Place(
-                sshd=sshd, store=store, ssh_config=_configured(folder, sshd), account=account, synced=loop,
+                sshd=sshd, folder=folder, store=store, ssh_config=_configured(folder, sshd), account=account, synced=loop,
                 file_system='ext4 with a journal, loop-mounted' if mounted else 'a plain folder of this machine',
             )  # fmt: skip
     finally:
