@@ -109,12 +109,14 @@ class Planner:
     """Takes the scan's items one by one. `known` yields the last manifest; `keep` gets every entry in the scan's order.
 
     Both listings come from the same rsync over nearly the same tree, so they are joined by reading on in the old one
-    until the name is found: what was passed over stays in `_passed`, which in the end holds what is gone.
+    until the name is found: what was passed over stays in `_passed`, which in the end holds what is gone. `above`: folders
+    that lead to the sources; new times of theirs alone are no reason to fetch, they come along with what is.
     """
 
     known: Iterator[Entry]
     keep: Callable[[Entry], None]
     distrusted: frozenset[bytes] = frozenset()
+    above: frozenset[bytes] = frozenset()
     tally: Tally = field(default_factory=Tally)
     _hard_links: HardLinks = field(default_factory=HardLinks)
     _fetch: dict[bytes, Entry] = field(default_factory=dict)
@@ -149,6 +151,10 @@ class Planner:
         if item.is_deleted:
             return
         known = self._known(item)
+        if known is not None and item.path in self.above and item.only_times:
+            self.tally.count(known)
+            self.keep(known._replace(stored=False))
+            return
         entry = entry_of(item, known)
         self.tally.see(item, entry, known)
         if known is not None:
@@ -220,6 +226,18 @@ class Planner:
         self.tally.fetch_files = len(files)
         self.tally.fetch_bytes = sum(entry.size for entry in files)
         self.tally.fetch_largest = max((entry.size for entry in files), default=0)
+
+
+def folders_above(sources: Iterable[bytes]) -> frozenset[bytes]:
+    """Given absolute paths, return the folders that lead to them and lie in none, relative to the root."""
+    known = [source.strip(b'/') + b'/' for source in sources]
+    above: set[bytes] = set()
+    for path in known:
+        parts = path.split(b'/')[:-2]
+        above.update(b'/'.join(parts[:count]) for count in range(1, len(parts) + 1))
+    return frozenset(
+        one for one in above if not any(path == b'/' or (one + b'/').startswith(path) for path in known)
+    )
 
 
 def entry_of(item: Item, known: Entry | None = None, algorithm: str | None = None) -> Entry:

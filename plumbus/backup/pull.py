@@ -16,7 +16,7 @@ from plumbus.backup.linking import fill
 from plumbus.backup.listing import OutputReader, Skim, nul_separated, retried_file
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
 from plumbus.backup.plain import NewLines, UnchangedLines
-from plumbus.backup.plan import Plan, Planner, Tally, entry_of
+from plumbus.backup.plan import Plan, Planner, Tally, entry_of, folders_above
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
 from plumbus.backup.reporting import Reporter, readable, show_errors
@@ -139,7 +139,7 @@ class Pull:
         rsync 3.5.0 walks to it from the root four times for each file, which costs a fifth of a run over small ones.
         """
         if tally.fetch_largest > LARGE:
-            self.options = replace(self.options, temp_dir=self.workspace.temporary)
+            self.options = replace(self.options, temp_dir=self.workspace.temporary_of_rsync)
 
     def _scan_in_place(self) -> tuple[Plan, Listed]:
         """Go on with the tree of a first run that was interrupted: nothing shares with it."""
@@ -163,7 +163,7 @@ class Pull:
         """Given a tree of ours and what is known of it, return what differs on the client, and all that was seen there."""
         with ManifestWriter(self.workspace.scanned) as writer:
             scanned = Listed(self.workspace.scanned, writer)
-            planner = Planner(known, scanned.add, self.distrusted)
+            planner = Planner(known, scanned.add, self.distrusted, folders_above(self._sources()))
             self._scan(tree, planner.add, UnchangedLines(planner, self.options.seal).skim)
         return planner.finish(lambda: read_manifest(scanned.path)), scanned
 

@@ -133,7 +133,7 @@ class Snapshots:
             workspace.path.mkdir(parents=True)
             workspace.filled = make_ground(workspace.tree, newest.tree if newest else None, as_subvolume)
             workspace.begun.write_text(begun)
-        workspace.lay_out()
+        workspace.lay_out(alone=newest is None)
         rescue_half_received(workspace.temporary, workspace.partial)
         remove_tree(workspace.temporary)
         workspace.temporary.mkdir()

@@ -43,6 +43,11 @@ class Workspace:
         return self._aside / 'temporary'
 
     @property
+    def temporary_of_rsync(self) -> Path:
+        """The same, on the shortest way from the tree, where rsync works."""
+        return self.temporary.relative_to(self.tree) if self.apart else self.temporary
+
+    @property
     def partial(self) -> Path:
         """Where rsync keeps the part of a file that had come when it was stopped."""
         return self._aside / 'partial'
@@ -63,11 +68,16 @@ class Workspace:
         for file in (self.noted, self._apart_note):
             file.unlink(missing_ok=True)
 
-    def lay_out(self) -> None:
-        """Make the folders for what is not whole. They must be in the tree where that is a subvolume: no rename leads out of it."""
-        if subvolumes.is_subvolume(self.tree):
-            if not self.apart:
-                self._apart_note.write_text(UNFINISHED + secrets.token_hex(16))
+    def lay_out(self, *, alone: bool) -> None:
+        """Make the folders for what is not whole. `alone`: the tree begins empty.
+
+        They lie in the tree then, for rsync 3.5.0 walks a long way to another place, four times for each file; and must where
+        it is a subvolume: no rename leads out of that.
+        """
+        begun_outside = self.partial.exists() and not self.apart
+        if not begun_outside and not self.apart and (alone or subvolumes.is_subvolume(self.tree)):
+            self._apart_note.write_text(UNFINISHED + secrets.token_hex(16))
+        if self.apart:
             with Tree(self.tree) as tree:
                 tree.make_folder_quietly(self.apart)
         self.partial.mkdir(exist_ok=True)

@@ -115,6 +115,11 @@ class Item:
         """Whether the same thing lies there and only its mode, owner, times, ACL or xattrs differ."""
         return self.change[:1] == b'.' and not self.is_unchanged
 
+    @property
+    def only_times(self) -> bool:
+        """Whether the same thing lies there and only its time differs."""
+        return self.change[:1] == b'.' and self.change[2:].replace(b'.', b'') == b't'
+
 
 @dataclass(slots=True)
 class TransferProgress:

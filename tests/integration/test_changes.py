@@ -250,3 +250,23 @@ def test_a_single_file_as_source_stores_nothing_when_only_the_folder_above_chang
     assert (second.disk_bytes, second.changed_files, second.new_files) == (0, 0, 0)
     assert first.disk_bytes > 0
     place.check_manifest(second)
+
+
+def test_a_folder_above_the_source_that_was_touched_costs_no_fetch_and_comes_with_the_next_one(
+    place: Place,
+) -> None:
+    fill(place.source)
+    place.back_up()
+    os.utime(place.source.parent, ns=(10**18, 10**18))
+
+    idle = place.back_up()
+
+    above = place.tree(idle) / str(place.source.parent).lstrip('/')
+    assert above.stat().st_mtime_ns != 10**18
+    verification = place.engine.verifications.wait(place.engine.verifications.start(idle.id).id, 60)
+    assert (verification.verify_status, verification.verify_errors) == ('ok', [])
+
+    (place.source / 'a').write_text('something new')
+    place.check(busy := place.back_up())
+    above = place.tree(busy) / str(place.source.parent).lstrip('/')
+    assert above.stat().st_mtime_ns == 10**18

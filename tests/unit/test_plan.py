@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from plumbus.backup.manifest import Entry
-from plumbus.backup.plan import Plan, Planner, entry_of, mode_bits
+from plumbus.backup.plan import Plan, Planner, entry_of, folders_above, mode_bits
 from plumbus.errors import TransferFailed
 from plumbus.transfer.items import Item, parse_item
 
@@ -145,3 +145,31 @@ def test_it_notes_the_checksum_of_a_fetched_file() -> None:
 )
 def test_it_reads_permissions(text: str, bits: int) -> None:
     assert mode_bits(text) == bits
+
+
+@pytest.mark.parametrize(
+    ('sources', 'above'),
+    [
+        ([b'/home/pi'], {b'home'}),
+        ([b'/srv/a/b', b'/srv/c'], {b'srv', b'srv/a'}),
+        ([b'/home', b'/home/pi/photos/'], set()),
+        ([b'/'], set()),
+        ([b'/home/pi', b'/'], set()),
+        ([b'/home/pi', b'/home/pin/x'], {b'home', b'home/pin'}),
+    ],
+)
+def test_it_knows_the_folders_above_the_sources(sources: list[bytes], above: set[bytes]) -> None:
+    assert folders_above(sources) == above
+
+
+@pytest.mark.parametrize(('change', 'fetched'), [('.d..t......', []), ('.d..tp.....', [b'd'])])
+def test_new_times_of_a_folder_above_the_sources_alone_are_no_reason_to_fetch(
+    change: str, fetched: list[bytes]
+) -> None:
+    kept: list[Entry] = []
+    planner = Planner(known=iter(OLD), keep=kept.append, above=frozenset({b'd'}))
+    for each in [item(change, 'd/'), *UNCHANGED[1:]]:
+        planner.add(each)
+    made = planner.finish(lambda: kept)
+    assert list(made.fetch) == fetched
+    assert (kept[0] == OLD[0]) is (fetched == [])
