@@ -23,6 +23,7 @@ from plumbus.api.security import Gate
 from plumbus.config import Settings
 from plumbus.engine import Engine
 from plumbus.services import users
+from plumbus.store import seal
 from tests.support.asgi import TOKEN, Got, ask
 from tests.support.fake_engine import ScriptedEngine
 from tests.support.hostile_inputs import as_text, hostile
@@ -106,6 +107,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         users, 'PasswordHasher', partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
     )
+    monkeypatch.setitem(seal.COST, 'n', 2)
 
 
 @pytest.fixture(autouse=True)
