@@ -55,6 +55,8 @@ def install() -> None:
     links = ''.join(f'<link rel="stylesheet" href="/static/{name}?{_version(name)}">' for name in SHEETS)
     scripts = ''.join(f'<script defer src="/static/{name}?{_version(name)}"></script>' for name in SCRIPTS)
     ui.add_head_html(f'<style>{css()}</style>{links}{scripts}', shared=True)
+    # Quasar's bar for requests has no name for screen readers, and says nothing of what goes over the socket.
+    app.config.quasar_config['loadingBar']['skipHijack'] = True
     ui.button.default_props('unelevated no-caps')
     ui.menu_item.default_props('role=menuitem')
     for field in (ui.input, ui.number, ui.select, ui.textarea):

@@ -25,7 +25,10 @@ def test_a_page_says_that_the_server_is_away_and_comes_back_with_it(
             lost = page.get_by_text('Connection lost.')
             expect(lost).to_be_visible()
             assert fits(page)
-            with Served(tmp_path, '--port', port, PLUMBUS_ADMIN_PASSWORD=PASSWORD) as second, second.api as api:
+            with (
+                Served(tmp_path, '--port', port, PLUMBUS_ADMIN_PASSWORD=PASSWORD) as second,
+                second.api as api,
+            ):
                 expect(lost).to_be_hidden()
                 added = {'name': 'garden-pi', 'host': '127.0.0.1', 'username': 'pi'}
                 api.post('/api/clients', json=added).raise_for_status()

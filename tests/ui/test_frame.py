@@ -1,5 +1,7 @@
 """The frame: navigation, what runs now, theme, addresses that lead nowhere."""
 
+import re
+
 import pytest
 from nicegui import ui
 from nicegui.testing import User
@@ -73,3 +75,8 @@ async def test_it_loads_nothing_from_elsewhere(user: User) -> None:
     text = (await user.http_client.get('/')).text
     assert 'http://' not in text.replace('http://www.w3.org', '').replace('http://test', '')
     assert 'https://' not in text
+
+
+async def test_no_bar_without_a_name_shows_requests(user: User) -> None:
+    text = (await user.http_client.get('/')).text
+    assert re.search(r'"skipHijack": ?true', text)
