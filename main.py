@@ -57,7 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wire(engine, native=options.native)
         engine.start()
         sys.setswitchinterval(SWITCH_S)
-        gc.freeze()  # what was read by now stays: looking through it for garbage again and again would slow down large answers
         if drawn_by:
             window.prepare(window_address(engine, port), drawn_by)
     except PlumbusError as error:
@@ -102,9 +101,8 @@ def wire(engine: Engine, *, native: bool) -> None:
     pages.register_all(engine.door)
     app.add_middleware(Guard, api=api, gate=gate)
     app.add_middleware(TrustedProxies, trusted=engine.settings.trusted_proxies)
-    app.on_startup(
-        gc.freeze
-    )  # what is there from now on for good slows no look for the garbage of closed pages
+    # What was read and made by then stays: looking through it for garbage again and again would slow down large answers.
+    app.on_startup(gc.freeze)
     app.on_startup(lambda: _before_signals(api.state.streams.close, engine.stop))
     app.on_shutdown(lambda: asyncio.to_thread(engine.stop))
 

@@ -1,8 +1,8 @@
 """Reads in one go what most lines of a listing are: files, folders and symbolic links, new or unchanged. See items.py."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
 
 from plumbus.backup.plan import ODD_PART, Fields, Planner, Tally, mode_bits
 from plumbus.transfer.items import UNKNOWN_GROUP, seconds
@@ -29,13 +29,11 @@ class UnchangedLines:
 
     def skim(self, lines: list[bytes], start: int) -> int:
         """Given lines, return the place of the first from `start` on that tells more than that all is as it was."""
-        place = start
-        for line in islice(lines, start, None):
-            told = self._read(line)
-            if told is None or not self.planner.keep_known(*told):
-                break
-            place += 1
-        return place
+        return _first_left(lines, start, self._keep)
+
+    def _keep(self, line: bytes) -> bool:
+        told = self._read(line)
+        return told is not None and self.planner.keep_known(*told)
 
     def _read(self, line: bytes) -> tuple[Fields, bytes | None] | None:
         """The first fields of an entry and the aim of a link."""
@@ -66,12 +64,7 @@ class NewLines:
 
     def skim(self, lines: list[bytes], start: int) -> int:
         """Given lines, return the place of the first from `start` on that is not plain."""
-        place = start
-        for line in islice(lines, start, None):
-            if not self._count(line):
-                break
-            place += 1
-        return place
+        return _first_left(lines, start, self._count)
 
     def _count(self, line: bytes) -> bool:
         parts = line.split(b'|', COLUMNS - 1)
@@ -89,6 +82,14 @@ class NewLines:
             self.tally.bytes += size
             self.tally.fetch_largest = max(self.tally.fetch_largest, size)
         return True
+
+
+def _first_left(lines: list[bytes], start: int, take: Callable[[bytes], bool]) -> int:
+    """The place of the first line from `start` on that was not taken."""
+    for place in range(start, len(lines)):
+        if not take(lines[place]):
+            return place
+    return len(lines)
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 
 from plumbus.commands.noting import shell_user
 from plumbus.commands.ownership import require_own
@@ -21,6 +22,7 @@ from plumbus.store.documents import utc_now
 HERE = {'0.0.0.0': '127.0.0.1', '::': '::1'}  # noqa: S104  # nosec B104 - looked up, not listened on
 LIMIT_S = 90
 LOOK_LIMIT_S = 5
+LONGEST_VERSION = 1000
 LIFETIME = timedelta(days=1)
 
 
@@ -67,9 +69,13 @@ def running_server(settings: Settings, scope: Scope = Scope.RUN) -> Iterator[Ser
 
 def version_there(settings: Settings) -> str:
     """Given the settings of a server of this machine, return the version of the PLUMBUS that answers there, or ''."""
-    with _asking(settings, LOOK_LIMIT_S) as http, suppress(PlumbusError):
-        answer = Server(http).call('GET', '/version')
-        version = answer.get('version') if isinstance(answer, dict) else None
+    with (
+        _asking(settings, LOOK_LIMIT_S) as http,
+        suppress(httpx.HTTPError, ValueError),
+        http.stream('GET', '/api/version') as answer,  # another program's may have no end
+    ):
+        told = orjson.loads(next(answer.iter_bytes(LONGEST_VERSION), b''))
+        version = told.get('version') if isinstance(told, dict) else None
         return version if isinstance(version, str) else ''
     return ''
 

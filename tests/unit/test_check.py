@@ -7,6 +7,7 @@ import socket
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,6 +170,31 @@ def answering() -> Iterator[int]:
 def test_it_finds_plumbus_on_the_port(data: Path, answering: int) -> None:
     told = [one for one in findings(settings(data, port=answering)) if one.topic == 'port']
     assert [(one.level, 'PLUMBUS 6.0.0 answers' in one.message) for one in told] == [('ok', True)]
+
+
+@pytest.fixture
+def endless() -> Iterator[int]:
+    """A port where something answers and never ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b'{"version": "6.0.0", ' * 1000)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(('127.0.0.1', 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, kwargs={'poll_interval': 0.01}, daemon=True).start()
+        yield listening.server_port
+        listening.shutdown()
+
+
+def test_an_answer_without_an_end_is_no_plumbus(data: Path, endless: int) -> None:
+    assert look(data, port=endless, host='127.0.0.1')['port'].level == 'problem'
 
 
 def test_it_tells_an_address_that_this_machine_has_not(data: Path) -> None:
