@@ -85,3 +85,9 @@ def field(user: User, label: str) -> Any:
     ]
     assert len(found) == 1, f'{len(found)} fields are labelled {label}'
     return found[0]
+
+
+def log_of(user: User) -> list[str]:
+    """Return the lines that the log of the page shows."""
+    log = next(iter(user.find(kind=ui.log).elements))
+    return '\n'.join(block.text for block in log.default_slot.children).split('\n')  # type: ignore[attr-defined]

@@ -7,12 +7,7 @@ from plumbus.events import Logged
 from plumbus.model import Status
 from tests.support import page_data
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import rows, until
-
-
-def log_of(user: User) -> list[str]:
-    log = next(iter(user.find(kind=ui.log).elements))
-    return [label.text for label in log.default_slot.children if isinstance(label, ui.label)]
+from tests.ui.conftest import log_of, rows, until
 
 
 async def test_it_shows_progress_as_it_comes(user: User, engine: PageEngine) -> None:
