@@ -13,7 +13,7 @@ from plumbus.model import Backup, Status
 
 ENDINGS = {
     Status.FAILED: 'It failed, and nobody said why. The log below may tell more.',
-    Status.CANCELLED: 'Somebody cancelled this backup.',
+    Status.CANCELLED: 'Someone cancelled this backup.',
     Status.INTERRUPTED: 'PLUMBUS was stopped while this backup ran. The next run goes on from there.',
 }
 SHRUNK = 'The source had shrunk far more than usual.'
@@ -60,7 +60,7 @@ def _draw_suspicion(backup: Backup, accept: Handler[ClickEventArguments] | None)
         Text('Is this right?', 'sub small', 'h2')
         Text(backup.error_message or SHRUNK, 'strong wrap-any', 'p')
         Text(
-            'Until somebody says so, this snapshot takes no good one’s place: the older ones stay, and the next backup is compared with '
+            'Until someone says so, this snapshot takes no good one’s place: the older ones stay, and the next backup is compared with '
             'the last one that was not suspicious.',
             tag='p',
         )

@@ -1,5 +1,7 @@
 """Who is told of what, how messages repeat, and what became of each of them."""
 
+from typing import Any
+
 from nicegui import ui
 
 from pages.calls import ask, praise, told
@@ -17,7 +19,7 @@ from pages.widgets.text import Text, box, button, button_link, card
 from pages.wording import plural
 from plumbus.engine import Engine
 from plumbus.errors import Conflict
-from plumbus.model import Delivery, DeliveryTest, NotificationSettings, NotificationTarget, Page
+from plumbus.model import Delivery, DeliveryTest, NotificationSettingsView, NotificationTarget, Page
 
 
 def register(engine: Engine) -> None:
@@ -144,7 +146,7 @@ class Repetition:
         self._view, self._form = view, Form()
         with card('When', classes='stack form-card'):
             self._area = box('stack')
-        self._known = NotificationSettings()
+        self._known = NotificationSettingsView()
         ui.timer(0, self._load, once=True)
         view.feed.on(self._changed, 'notification')
 
@@ -156,15 +158,15 @@ class Repetition:
 
     async def _changed(self, _: Batch) -> None:
         stored = await ask(self._view.engine.notifications.settings)
-        if stored != self._known and self._form.values() == self._known.model_dump():
+        if stored != self._known and self._form.values() == _entries(self._known):
             self._show(stored)
 
-    def _show(self, settings: NotificationSettings) -> None:
+    def _show(self, settings: NotificationSettingsView) -> None:
         self._known = settings
-        for name, value in settings.model_dump().items():
+        for name, value in _entries(settings).items():
             self._form.element(name).value = value
 
-    def _draw(self, settings: NotificationSettings) -> None:
+    def _draw(self, settings: NotificationSettingsView) -> None:
         form, hours = self._form, {hour: f'{hour:02}:00' for hour in range(24)}
         with box('fields'):
             form.number('reminder_hours', 'Remind again after … hours', settings.reminder_hours,
@@ -181,15 +183,17 @@ class Repetition:
     async def _save(self) -> None:
         with self._form.objections():
             notifications, entered = self._view.engine.notifications, self._form.values()
-            stored = await ask(notifications.settings)
-            if stored != self._known:
-                self._show(stored)
-                raise Conflict(
-                    'Somebody changed these settings meanwhile.',
-                    'Theirs are shown now: make your change again.',
-                )
-            self._known = await ask(notifications.change_settings, entered)
+            entered['revision'] = self._known.revision
+            try:
+                self._known = await ask(notifications.change_settings, entered)
+            except Conflict as refused:
+                self._show(await ask(notifications.settings))
+                raise Conflict(refused.message, 'Theirs are shown now: make your change again.') from None
             praise('Saved.')
+
+
+def _entries(settings: NotificationSettingsView) -> dict[str, Any]:
+    return settings.model_dump(exclude={'revision'})
 
 
 def _heading(title: str) -> None:

@@ -12,7 +12,7 @@ from plumbus.model import Restore, Status
 
 ENDINGS = {
     Status.FAILED: 'It failed, and nobody said why. The log below may tell more.',
-    Status.CANCELLED: 'Somebody cancelled this restore. What it had copied back by then is there.',
+    Status.CANCELLED: 'Someone cancelled this restore. What it had copied back by then is there.',
     Status.INTERRUPTED: 'PLUMBUS was stopped while this restore ran. Start it again: what is there already is not copied twice.',
 }
 

@@ -51,11 +51,11 @@ class Meanwhile:
         try:
             now = await ask(self._look_up, self._record.id)
         except NotFound:
-            self._tell(f'Somebody deleted {self._words} meanwhile.', 'What you see here is no more.')
+            self._tell(f'Someone deleted {self._words} in the meantime.', 'What you see here is no more.')
             return
         if self._edited and now.revision > self._record.revision:
             self._tell(
-                f'Somebody changed {self._words} meanwhile.',
+                f'Someone changed {self._words} in the meantime.',
                 'Saving is refused, so that nothing of theirs is lost. Load it anew and make your change again.',
                 again=True,
             )

@@ -151,5 +151,5 @@ class _Moving:
 
 def _why(run: Verification) -> str:
     if run.status == Status.CANCELLED:
-        return 'somebody stopped it.'
+        return 'someone stopped it.'
     return run.error_message or 'nobody said why. Its log may tell more.'

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from plumbus.api.answers import Answer, flat, listed
 from plumbus.api.door import Door, Fields, Limit, Offset, in_thread
 from plumbus.api.schemas import CreatedTarget, Done, body, problems
-from plumbus.model import Delivery, DeliveryTest, NotificationSettings, NotificationTarget
+from plumbus.model import Delivery, DeliveryTest, NotificationSettingsView, NotificationTarget
 
 router = APIRouter(prefix='/api/notifications', tags=['Notifications'])
 
@@ -47,7 +47,7 @@ def list_deliveries(engine: Door, limit: Limit = 100, offset: Offset = 0) -> Ans
     return listed(engine.notifications.deliveries(limit=limit, offset=offset))
 
 
-@router.get('/settings', response_model=NotificationSettings)
+@router.get('/settings', response_model=NotificationSettingsView)
 def get_notification_settings(engine: Door) -> Answer:
     """Return how messages repeat and when the weekly report goes out."""
     return Answer(engine.notifications.settings())
@@ -55,12 +55,12 @@ def get_notification_settings(engine: Door) -> Answer:
 
 @router.put(
     '/settings',
-    response_model=NotificationSettings,
-    responses=problems(400, 413, 422),
-    openapi_extra=body('NotificationSettings', required=False),
+    response_model=NotificationSettingsView,
+    responses=problems(400, 409, 413, 422),
+    openapi_extra=body('NotificationSettingsChanges', required=False),
 )
 async def change_notification_settings(engine: Door, fields: Fields) -> Answer:
-    """Change any of these settings."""
+    """Change any of these settings. With a `revision` older than the stored one: 409."""
     return Answer(await in_thread(engine.notifications.change_settings, fields))
 
 

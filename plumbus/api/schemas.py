@@ -222,6 +222,7 @@ SUBSETS = {
     'ClientChanges': 'ClientFields',
     'JobChanges': 'JobFields',
     'NotificationChanges': 'NotificationFields',
+    'NotificationSettingsChanges': 'NotificationSettings',
 }
 
 

@@ -12,6 +12,7 @@ from plumbus.model.notification import (
     EventKind,
     NotificationFields,
     NotificationSettings,
+    NotificationSettingsView,
     NotificationTarget,
 )
 from plumbus.model.record import Page, Record
@@ -29,7 +30,7 @@ from plumbus.model.run import (
 
 __all__ = [
     'EVENT_KINDS', 'Actor', 'AuditEntry', 'AuthMethod', 'Backup', 'Client', 'ClientFields', 'ConnectionTest', 'Delivery', 'DeliveryTest',
-    'EventKind', 'HostKey', 'Job', 'JobFields', 'JobView', 'NotificationFields', 'NotificationSettings', 'NotificationTarget', 'Owners',
-    'Page', 'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Role', 'Run', 'Scope', 'Status', 'Trigger',
+    'EventKind', 'HostKey', 'Job', 'JobFields', 'JobView', 'NotificationFields', 'NotificationSettings', 'NotificationSettingsView',
+    'NotificationTarget', 'Owners', 'Page', 'Progress', 'Record', 'RemoteFile', 'Restore', 'RestoreRequest', 'Retention', 'Role', 'Run', 'Scope', 'Status', 'Trigger',
     'Verification', 'acting', 'checked', 'present_actor',
 ]  # fmt: skip

@@ -80,3 +80,9 @@ class NotificationSettings(BaseModel):
     disk_low_percent: Annotated[int, Field(ge=0, le=90)] = 10
     report_weekday: Annotated[int, Field(ge=0, le=6)] = 0
     report_hour: Annotated[int, Field(ge=0, le=23)] = 8
+
+
+class NotificationSettingsView(NotificationSettings):
+    """As stored; `revision` counts the changes of users."""
+
+    revision: int = 1

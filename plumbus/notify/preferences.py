@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from plumbus.model import NotificationSettings, Record, checked
+from plumbus.errors import Conflict
+from plumbus.model import NotificationSettings, NotificationSettingsView, Record, checked
 from plumbus.store.documents import Documents
 
 
@@ -23,20 +24,24 @@ class Preferences:
         self._stored = stored
         self._now = now
 
-    def get(self) -> NotificationSettings:
+    def get(self) -> NotificationSettingsView:
         """Return what is set, or the defaults."""
-        return NotificationSettings(**self._record().model_dump())
+        return _shown(self._record())
 
-    def update(self, fields: Mapping[str, Any]) -> NotificationSettings:
-        """Given some fields, change them. Raise InvalidInput."""
-        entered = checked(NotificationSettings, {**self.get().model_dump(), **fields})
+    def update(self, fields: Mapping[str, Any], revision: int | None = None) -> NotificationSettingsView:
+        """Given some fields and the revision they started from, change them.
+
+        Raise InvalidInput, or Conflict if someone else was quicker.
+        """
         with self._stored.transaction():
             known = self._record()
-            if known.id:
-                self._stored.set(known.id, **entered.model_dump())
-            else:
-                self._stored.add(StoredPreferences(**entered.model_dump()))
-        return entered
+            if revision is not None and revision < known.revision:
+                raise Conflict(
+                    'Someone changed these settings in the meantime.', 'Reload and edit them again.'
+                )
+            entered = checked(NotificationSettings, {**known.model_dump(), **fields})
+            stored = known if known.id else self._stored.add(known)
+            return _shown(self._stored.edit(stored.id, entered.model_dump()))
 
     def reported_at(self) -> datetime:
         """Return when the last report went out; the first time that is now: there is no week yet to report of."""
@@ -56,3 +61,7 @@ class Preferences:
     def _record(self) -> StoredPreferences:
         found = self._stored.select(limit=1).items
         return found[0] if found else StoredPreferences()
+
+
+def _shown(record: StoredPreferences) -> NotificationSettingsView:
+    return NotificationSettingsView(**record.model_dump())

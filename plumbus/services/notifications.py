@@ -11,7 +11,7 @@ from plumbus.model import (
     Delivery,
     DeliveryTest,
     NotificationFields,
-    NotificationSettings,
+    NotificationSettingsView,
     NotificationTarget,
     Page,
     checked,
@@ -96,13 +96,13 @@ class Notifications:
         """Return a page of what was sent and what waits, newest first."""
         return self.outbox.page(limit, offset)
 
-    def settings(self) -> NotificationSettings:
+    def settings(self) -> NotificationSettingsView:
         """Return how messages repeat and when the report goes out."""
         return self.preferences.get()
 
-    def change_settings(self, fields: Mapping[str, Any]) -> NotificationSettings:
-        """Given some of these fields, change them. Raise InvalidInput."""
-        settings = self.preferences.update(fields)
+    def change_settings(self, fields: Mapping[str, Any]) -> NotificationSettingsView:
+        """Given some of these fields, change them. Raise InvalidInput, or Conflict if `revision` is old."""
+        settings = self.preferences.update(fields, revision_of(fields))
         self._tell(0)
         return settings
 

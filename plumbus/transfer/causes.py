@@ -144,7 +144,7 @@ EXIT_CODES: dict[int, Cause] = {
         ([5, 10, 12, 255], 'connection_lost', 'The connection broke, or rsync over there ended before its time.',
          f'Check the network, and memory and disks of the machine. {SEE_LOG}', True),
         ([14], 'program', 'A program that rsync needs could not be started.', SEE_LOG, False),
-        ([20, 19, 143, 137, -15, -9, -2, -1], 'killed', 'Somebody, or a lack of memory, ended rsync from outside.',
+        ([20, 19, 143, 137, -15, -9, -2, -1], 'killed', 'Someone, or a lack of memory, ended rsync from outside.',
          'Look into the system logs of both ends (journalctl -k).', True),
         ([21, 134, 139, -6, -11], 'crashed', 'rsync crashed.', 'Update rsync on both ends.', False),
         ([22], 'out_of_memory', 'One of both ends ran out of memory.', 'Back up fewer files in one job, or give it more memory.', True),

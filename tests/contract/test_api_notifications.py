@@ -74,8 +74,11 @@ async def test_a_test_says_in_plain_words_what_became_of_it(api: AsyncClient) ->
 async def test_settings_are_kept(api: AsyncClient) -> None:
     path = '/api/notifications/settings'
     defaults = {'reminder_hours': 24, 'disk_low_percent': 10, 'report_weekday': 0, 'report_hour': 8}
-    assert (await api.get(path)).json() == defaults
-    assert (await api.put(path, json={'report_hour': 6})).json() == {**defaults, 'report_hour': 6}
+    assert (await api.get(path)).json() == {**defaults, 'revision': 1}
+    changed = {**defaults, 'report_hour': 6, 'revision': 2}
+    assert (await api.put(path, json={'report_hour': 6, 'revision': 1})).json() == changed
+    assert_problem(await api.put(path, json={'report_hour': 7, 'revision': 1}), 409)
+    assert (await api.get(path)).json() == changed
     assert 'report_weekday' in assert_problem(await api.put(path, json={'report_weekday': 7}), 422)['fields']
 
 

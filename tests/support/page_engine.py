@@ -164,7 +164,7 @@ class Clients:
         client = self._stored(number)
         if fields.get('revision', client.revision) < client.revision:
             raise Conflict(
-                'Someone changed this client meanwhile.', 'Reload the page and make your change again.'
+                'Someone changed this client in the meantime.', 'Reload the page and make your change again.'
             )
         merged = checked(ClientFields, {**client.model_dump(), **fields})
         for name, value in merged.model_dump(exclude=NOT_STORED).items():

@@ -9,7 +9,7 @@ from plumbus.model import (
     Delivery,
     DeliveryTest,
     NotificationFields,
-    NotificationSettings,
+    NotificationSettingsView,
     NotificationTarget,
     Page,
     checked,
@@ -29,7 +29,7 @@ class Notifications:
         self._events = events
         self.urls: dict[int, str] = {}
         self.tried = list[dict[str, Any]]()
-        self.kept = NotificationSettings()
+        self.kept = NotificationSettingsView()
         self.targets = [] if empty else _targets()
         self.log = [] if empty else _deliveries()
 
@@ -80,11 +80,11 @@ class Notifications:
     def deliveries(self, limit: int = 100, offset: int = 0) -> Page[Delivery]:
         return Page(items=self.log[offset : offset + limit], total=len(self.log))
 
-    def settings(self) -> NotificationSettings:
+    def settings(self) -> NotificationSettingsView:
         return self.kept
 
-    def change_settings(self, fields: dict[str, Any]) -> NotificationSettings:
-        self.kept = checked(NotificationSettings, {**self.kept.model_dump(), **fields})
+    def change_settings(self, fields: dict[str, Any]) -> NotificationSettingsView:
+        self.kept = checked(NotificationSettingsView, {**self.kept.model_dump(), **fields})
         return self.kept
 
     def _checked(self, fields: dict[str, Any]) -> NotificationFields:

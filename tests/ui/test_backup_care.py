@@ -55,7 +55,7 @@ async def test_it_stops_a_verification_and_says_so(user: User, engine: PageEngin
     await user.should_see('12 %', retries=10)
     user.find('Stop').click()
     await until(lambda: run.status == Status.CANCELLED)
-    await user.should_see('somebody stopped it', retries=20)
+    await user.should_see('someone stopped it', retries=20)
 
 
 async def test_a_verification_of_another_backup_changes_nothing(user: User, engine: PageEngine) -> None:

@@ -130,7 +130,7 @@ async def test_it_says_when_somebody_else_was_faster(user: User, engine: PageEng
     engine.clients.update(3, {'name': 'theirs'})
     field(user, 'Name').value = 'mine'
     user.find('Save').click()
-    await user.should_see('Someone changed this client meanwhile.', retries=10)
+    await user.should_see('Someone changed this client in the meantime.', retries=10)
     assert engine.clients.get(3).name == 'theirs'
 
 

@@ -113,7 +113,7 @@ def new_target(lived: Past) -> str:
 
 def changed_target(lived: Past) -> str:
     lived.engine.notifications.update(1, {'name': new_name('target')})
-    return 'Somebody changed this target meanwhile.'
+    return 'Someone changed this target in the meantime.'
 
 
 def other_reminders(lived: Past) -> str:
@@ -155,11 +155,11 @@ TABLE: dict[str, list[Change]] = {
     '/clients': [new_client, renamed_client],
     '/clients/new': [new_client],
     '/clients/1': [renamed_client, new_job, failed_backup],
-    '/clients/1/edit': [told(renamed_client, 'Somebody changed this client meanwhile.'), new_client],
+    '/clients/1/edit': [told(renamed_client, 'Someone changed this client in the meantime.'), new_client],
     '/jobs': [new_job, renamed_job, renamed_client],
     '/jobs/new': [new_client],
     '/jobs/1': [renamed_job, renamed_client, other_paths, failed_backup],
-    '/jobs/1/edit': [told(renamed_job, 'Somebody changed this job meanwhile.')],
+    '/jobs/1/edit': [told(renamed_job, 'Someone changed this job in the meantime.')],
     '/backups': [failed_backup, new_client, new_job],
     '/backups/1': [noted_backup, pinned_backup],
     '/browse': [renamed_client, new_job],
@@ -208,10 +208,10 @@ def test_the_table_holds_every_page(visitor: User) -> None:
 
 
 @pytest.mark.parametrize(('noun', 'address', 'sentence'), [
-    ('clients', '/clients/{}', 'Somebody deleted this client meanwhile.'),
-    ('clients', '/clients/{}/edit', 'Somebody deleted this client meanwhile.'),
-    ('jobs', '/jobs/{}', 'Somebody deleted this job meanwhile.'),
-    ('jobs', '/jobs/{}/edit', 'Somebody deleted this job meanwhile.'),
+    ('clients', '/clients/{}', 'Someone deleted this client in the meantime.'),
+    ('clients', '/clients/{}/edit', 'Someone deleted this client in the meantime.'),
+    ('jobs', '/jobs/{}', 'Someone deleted this job in the meantime.'),
+    ('jobs', '/jobs/{}/edit', 'Someone deleted this job in the meantime.'),
 ])  # fmt: skip
 async def test_a_page_says_that_what_it_is_about_was_deleted(
     visitor: User, furnished: Past, noun: str, address: str, sentence: str
@@ -286,6 +286,6 @@ async def test_settings_that_somebody_else_changed_are_not_overwritten(
     field(visitor, 'The disk is low below … percent').value = 33
     theirs = other_reminders(furnished)
     visitor.find('Save').click()
-    await visitor.should_see('Somebody changed these settings meanwhile.', retries=50)
+    await visitor.should_see('Someone changed these settings in the meantime.', retries=50)
     stored = furnished.engine.notifications.settings()
     assert (str(stored.reminder_hours), stored.disk_low_percent) == (theirs, 10)

@@ -1,12 +1,14 @@
 """The weekly report, its forecast, and when it goes out; and the ping URLs of jobs."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from plumbus.errors import InvalidInput
+from plumbus.errors import Conflict, InvalidInput
 from plumbus.model import Backup, Client, Job, NotificationSettings
 from plumbus.notify.pings import PingUrls, ending, shown, with_signal
 from plumbus.notify.preferences import Preferences, StoredPreferences
@@ -91,16 +93,46 @@ def test_it_goes_out_at_the_day_and_hour_that_are_set(now: str, due: str) -> Non
     assert found == datetime.fromisoformat(due)
 
 
-def test_the_first_report_waits_for_a_week_to_report_of(tmp_path: Path) -> None:
-    preferences = Preferences(
+@pytest.fixture
+def preferences(tmp_path: Path) -> Preferences:
+    return Preferences(
         Documents(Database(tmp_path / 'db'), 'notification_settings', StoredPreferences), lambda: NOW
     )
+
+
+def test_the_first_report_waits_for_a_week_to_report_of(preferences: Preferences) -> None:
     assert preferences.reported_at() == NOW
     preferences.update({'report_weekday': 4})
     assert preferences.get().report_weekday == 4
     assert preferences.reported_at() == NOW
     with pytest.raises(InvalidInput):
         preferences.update({'report_hour': 24})
+
+
+def test_of_many_who_save_at_once_one_succeeds(preferences: Preferences) -> None:
+    preferences.report_is_out()
+    began, together = preferences.get().revision, threading.Barrier(8)
+
+    def save(percent: int) -> bool:
+        together.wait(10)
+        try:
+            preferences.update({'disk_low_percent': percent}, began)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        saved = list(pool.map(save, range(20, 28)))
+    assert [preferences.get().disk_low_percent] == [20 + at for at, good in enumerate(saved) if good]
+    assert preferences.get().revision == began + 1
+    with pytest.raises(Conflict, match='Someone changed these settings in the meantime'):
+        preferences.update({'disk_low_percent': 50}, began)
+
+
+def test_two_who_change_different_settings_both_succeed(preferences: Preferences) -> None:
+    preferences.update({'disk_low_percent': 20})
+    preferences.update({'reminder_hours': 5})
+    assert (preferences.get().disk_low_percent, preferences.get().reminder_hours) == (20, 5)
 
 
 @pytest.mark.parametrize(
