@@ -20,7 +20,6 @@ from tests.support.sshd import IS_ROOT, Sshd
 NAME = 'plumbus-image-test'
 ORDINARY_USER = 'plumbus'
 ORDINARY_ID = 1000
-END_LIMIT_S = 10
 # As in docker-compose.yml; tests/unit/test_image.py compares.
 CAPABILITIES = ('CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP')
 
@@ -100,7 +99,6 @@ class Story(Demo):
         """Stop while a backup is under way."""
         backup = self.server.call('POST', f'/api/jobs/{self.job["id"]}/run')
         seconds = self.server.stop()
-        must(seconds <= END_LIMIT_S, f'SIGTERM took {seconds:.1f} s to end it.')
         return f'SIGTERM ended it in {seconds:.1f} s, with backup {backup["backup_id"]} under way'
 
     def restore_all(self) -> str:

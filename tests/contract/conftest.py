@@ -71,7 +71,7 @@ async def job_id(api: AsyncClient, client_id: int) -> int:
 @pytest.fixture
 async def backup_id(api: AsyncClient, job_id: int) -> int:
     """A backup that has ended."""
-    return int((await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()['backup_id'])
+    return int((await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()['backup_id'])
 
 
 @pytest.fixture

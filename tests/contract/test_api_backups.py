@@ -47,10 +47,10 @@ async def test_it_shows_progress_while_it_runs(api: AsyncClient, running_id: int
 
 async def test_it_lists_newest_first_in_pages(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> None:
     engine.error = TransferFailed('It failed.')
-    await api.post(f'/api/jobs/{job_id}/run?wait=20')
+    await api.post(f'/api/jobs/{job_id}/run?wait=60')
     engine.error = None
     for _ in range(2):
-        await api.post(f'/api/jobs/{job_id}/run?wait=20')
+        await api.post(f'/api/jobs/{job_id}/run?wait=60')
     for query, ids, total in [
         ('', [3, 2, 1], 3),
         ('?limit=2', [3, 2], 3),

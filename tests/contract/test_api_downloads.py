@@ -124,7 +124,7 @@ async def test_nobody_downloads_without_a_login(stranger: AsyncClient) -> None:
 async def twice(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> str:
     """Where the second of two backups is that have a small snapshot each."""
     for number, text in enumerate(['one\n', 'two\n'], start=1):
-        backup_id = (await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()['backup_id']
+        backup_id = (await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()['backup_id']
         path = f'backups/pi-1/home-1/2026-11-2{number}T020000Z'
         etc = engine.settings.data_dir / path / 'tree' / 'etc'
         etc.mkdir(parents=True)

@@ -111,7 +111,7 @@ async def test_a_run_is_queued_at_once(api: AsyncClient, engine: ScriptedEngine,
 
 
 async def test_a_run_may_be_waited_for(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> None:
-    backup = (await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()
+    backup = (await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()
     assert (backup['success'], backup['backup_id'], backup['id']) == (True, 1, 1)
     assert (backup['status'], backup['trigger'], backup['file_count']) == ('completed', 'api', 3)
     job = (await api.get(f'/api/jobs/{job_id}')).json()
@@ -134,7 +134,7 @@ async def test_a_failed_run_tells_cause_and_remedy(
     api: AsyncClient, engine: ScriptedEngine, job_id: int
 ) -> None:
     engine.error = TransferFailed('The disk is full.', 'Delete old backups.', 'disk_full', exit_code=11)
-    backup = (await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()
+    backup = (await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()
     assert (backup['status'], backup['exit_code']) == ('failed', 11)
     assert backup['error_message'] == 'The disk is full. Delete old backups.'
 
@@ -149,7 +149,7 @@ async def test_it_waits_for_an_hour_at_most(api: AsyncClient, job_id: int, wait:
 
 async def test_the_history_of_a_job_comes_newest_first(api: AsyncClient, job_id: int) -> None:
     for _ in range(3):
-        await api.post(f'/api/jobs/{job_id}/run?wait=20')
+        await api.post(f'/api/jobs/{job_id}/run?wait=60')
     answer = await api.get(f'/api/jobs/{job_id}/history?limit=2')
     assert [backup['id'] for backup in answer.json()] == [3, 2]
     assert answer.headers['x-total-count'] == '3'
@@ -186,7 +186,7 @@ async def test_a_schedule_that_never_fires_is_422(api: AsyncClient, body: dict[s
 
 async def test_the_next_run_may_follow_at_once(api: AsyncClient, job_id: int) -> None:
     for number in range(1, 31):
-        backup = (await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()
+        backup = (await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()
         assert (backup.get('id'), backup.get('status')) == (number, 'completed'), backup
 
 

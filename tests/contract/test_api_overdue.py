@@ -35,7 +35,7 @@ async def test_a_job_tells_since_when_it_is_overdue(
     assert late['overdue_since']
     assert (await api.get('/api/jobs')).json()[0]['overdue'] is True
     assert (await api.get('/api/stats')).json()['overdue_jobs'] == 1
-    await api.post(f'/api/jobs/{job_id}/run?wait=30')
+    await api.post(f'/api/jobs/{job_id}/run?wait=60')
     assert (await job_of(api, job_id))['overdue'] is False
     assert (await api.get('/api/stats')).json()['overdue_jobs'] == 0
 

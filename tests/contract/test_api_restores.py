@@ -16,7 +16,7 @@ async def backup_id(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> in
     file.parent.mkdir(parents=True)
     file.write_text('x')
     engine.ending['backup_path'] = str(tree.parent.relative_to(engine.settings.data_dir))
-    return int((await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()['backup_id'])
+    return int((await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()['backup_id'])
 
 
 async def test_a_restore_is_queued_shown_and_listed(api: AsyncClient, backup_id: int) -> None:
@@ -48,7 +48,7 @@ async def test_a_restore_is_queued_shown_and_listed(api: AsyncClient, backup_id:
 
 
 async def test_everything_is_restored_when_nothing_is_named(api: AsyncClient, backup_id: int) -> None:
-    restore = (await api.post(f'/api/backups/{backup_id}/restore?wait=20')).json()
+    restore = (await api.post(f'/api/backups/{backup_id}/restore?wait=60')).json()
     assert (restore['status'], restore['paths'], restore['restore_path']) == ('completed', [], None)
     assert restore['id'] == restore['restore_id']
 
@@ -86,7 +86,7 @@ async def test_a_restore_is_cancelled(api: AsyncClient, engine: ScriptedEngine, 
 async def test_a_restore_without_a_safety_copy_is_not_undone(
     api: AsyncClient, engine: ScriptedEngine, backup_id: int
 ) -> None:
-    await api.post(f'/api/backups/{backup_id}/restore?wait=20')
+    await api.post(f'/api/backups/{backup_id}/restore?wait=60')
     assert_problem(await api.post('/api/restores/1/undo'), 409)
     engine.restores.records.set(1, undoable=True)
     answer = await api.post('/api/restores/1/undo')

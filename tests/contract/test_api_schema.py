@@ -39,7 +39,7 @@ def api() -> Iterator[FastAPI]:
         engine.start()
         client = engine.clients.create({'name': 'attic', 'host': '127.0.0.1', 'port': 1, 'username': 'pi'})
         job = engine.jobs.create({'client_id': client.id, 'name': 'home', 'source_paths': ['/home']})
-        engine.backups.wait(engine.jobs.run(job.id).id, 20)
+        engine.backups.wait(engine.jobs.run(job.id).id, 60)
         yield create_api(engine, Gate(engine))
         engine.stop()
 

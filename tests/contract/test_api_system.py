@@ -54,7 +54,7 @@ async def test_it_counts(api: AsyncClient, job_id: int) -> None:
     before = (await api.get('/api/stats')).json()
     assert before.keys() >= STATS
     assert (before['total_clients'], before['total_jobs'], before['total_backups']) == (1, 1, 0)
-    await api.post(f'/api/jobs/{job_id}/run?wait=20')
+    await api.post(f'/api/jobs/{job_id}/run?wait=60')
     after = (await api.get('/api/stats')).json()
     assert (after['total_backups'], after['successful_backups'], after['failed_backups']) == (1, 1, 0)
     assert after['success_rate'] == 100

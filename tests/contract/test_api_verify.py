@@ -33,7 +33,7 @@ async def backup_id(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> in
         )
     file.chmod(0o600)
     engine.ending['backup_path'] = str(snapshot.relative_to(engine.settings.data_dir))
-    return int((await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()['backup_id'])
+    return int((await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()['backup_id'])
 
 
 async def test_a_verification_is_queued_shown_and_listed(
@@ -68,7 +68,7 @@ async def test_a_verification_is_queued_shown_and_listed(
 async def test_its_end_is_told_at_the_backup(api: AsyncClient, backup_id: int) -> None:
     before = (await api.get(f'/api/backups/{backup_id}')).json()
     assert (before['verified_at'], before['verify_status'], before['verify_errors']) == (None, None, [])
-    answer = (await api.post(f'/api/backups/{backup_id}/verify?wait=30')).json()
+    answer = (await api.post(f'/api/backups/{backup_id}/verify?wait=60')).json()
     assert answer['success'] is True
     assert answer['verify_id'] == answer['id'] == 1
     assert (answer['status'], answer['file_count'], answer['error_count']) == ('warning', 1, 1)
@@ -99,7 +99,7 @@ async def test_a_verification_is_cancelled_while_it_waits_for_backups(
 
 
 async def test_it_has_a_log(api: AsyncClient, backup_id: int) -> None:
-    await api.post(f'/api/backups/{backup_id}/verify?wait=30')
+    await api.post(f'/api/backups/{backup_id}/verify?wait=60')
     log = await api.get('/api/verifications/1/log')
     assert log.headers['content-type'] == 'text/plain; charset=utf-8'
     assert '/notes.txt has other content.' in log.text
@@ -108,7 +108,7 @@ async def test_it_has_a_log(api: AsyncClient, backup_id: int) -> None:
 async def test_what_has_no_snapshot_cannot_be_verified(
     api: AsyncClient, engine: ScriptedEngine, job_id: int
 ) -> None:
-    without = (await api.post(f'/api/jobs/{job_id}/run?wait=20')).json()['backup_id']
+    without = (await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()['backup_id']
     assert_problem(await api.post(f'/api/backups/{without}/verify'), 404)
     assert_problem(await api.post('/api/backups/99/verify'), 404)
     assert (await api.get('/api/verifications')).json() == []

@@ -76,7 +76,7 @@ class House:
         secret = {'password': PASSWORD, 'private_key': KEY, 'auth_method': 'password'}
         client = self.engine.clients.create({**RIGHT['ClientFields'], **secret})
         job = self.engine.jobs.create({**RIGHT['JobFields'], 'client_id': client.id})
-        backup = self.engine.backups.wait(self.engine.jobs.run(job.id).id, 20)
+        backup = self.engine.backups.wait(self.engine.jobs.run(job.id).id, 60)
         self.ids = {'client_id': client.id, 'job_id': job.id, 'backup_id': backup.id, 'against': backup.id}
 
     def sound(self, got: Got, what: str) -> None:

@@ -7,9 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import ARGUMENTS, CHROMIUM, DESKTOP, PASSWORD, PHONE, Look, log_in, visiting
+from tests.support.browser import (
+    ARGUMENTS,
+    CHROMIUM,
+    DESKTOP,
+    PASSWORD,
+    PATIENCE_MS,
+    PHONE,
+    Look,
+    log_in,
+    visiting,
+)
 from tests.support.served import ROOT, Served
 from tests.support.sshd import Sshd
 from tests.support.story import Story
@@ -17,6 +27,7 @@ from tests.support.story import Story
 OUR_CODE = re.compile(rf'File "{re.escape(str(ROOT))}/(main|pages|plumbus)\b')
 # The browser tells every answer of this kind as an error.
 MISSING = re.compile(r'the server responded with a status of 404 .*/nowhere')
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope='session')

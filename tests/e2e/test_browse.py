@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import LIVE_S, Look, fits, serious, serious_in_front
+from tests.support.browser import Look, fits, serious, serious_in_front
 from tests.support.past import Machine
 from tests.support.sshd import Sshd
 
@@ -53,7 +53,7 @@ def said(page: Page, address: str, fields: dict[str, Any]) -> dict[str, Any]:
 def test_it_brings_back_what_was_lost(visitor: Page, look: Look, machine: Machine, tmp_path: Path) -> None:
     job = lived(visitor, machine)
     visitor.goto(f'/browse?job={job["id"]}&path={machine.home}/odd')
-    expect(visitor.get_by_role('table').first).to_be_visible(timeout=LIVE_S)
+    expect(visitor.get_by_role('table').first).to_be_visible()
     assert fits(visitor)
     visitor.goto(f'/browse?job={job["id"]}')
     find_the_deleted_file(visitor, machine, tmp_path)
@@ -67,7 +67,7 @@ def test_it_brings_back_what_was_lost(visitor: Page, look: Look, machine: Machin
 def find_the_deleted_file(page: Page, machine: Machine, folder: Path) -> None:
     page.get_by_role('searchbox', name='Search').fill('notes')
     found = page.get_by_role('table').filter(has_text='gone by now')
-    expect(found.get_by_role('link', name='notes.txt')).to_be_visible(timeout=LIVE_S)
+    expect(found.get_by_role('link', name='notes.txt')).to_be_visible()
     assert fits(page)
     found.get_by_role('link', name='notes.txt').click()
     panel = page.get_by_role('region', name='File', exact=True)
@@ -102,7 +102,7 @@ def preview_nothing(page: Page) -> None:
     page.get_by_role('button', name='Restore …').click()
     dialog = page.get_by_role('dialog')
     dialog.get_by_role('button', name='Show what it changes').click()
-    expect(dialog.get_by_role('heading', name='Nothing would change')).to_be_visible(timeout=LIVE_S)
+    expect(dialog.get_by_role('heading', name='Nothing would change')).to_be_visible()
     dialog.get_by_role('button', name='Close').click()
     expect(dialog).to_be_hidden()
     page.get_by_role('button', name='Untick all').click()
@@ -117,7 +117,7 @@ def restore_a_folder(page: Page, machine: Machine) -> None:
     page.get_by_role('button', name='Restore …').click()
     dialog = page.get_by_role('dialog')
     dialog.get_by_role('button', name='Show what it changes').click()
-    expect(dialog.get_by_text('1 entry is overwritten')).to_be_visible(timeout=LIVE_S)
+    expect(dialog.get_by_text('1 entry is overwritten')).to_be_visible()
     expect(dialog.get_by_text('1 entry is created')).to_be_visible()
     expect(dialog.get_by_role('table').get_by_text('secrets.yaml')).to_be_visible()
     assert fits(page)
@@ -127,7 +127,7 @@ def restore_a_folder(page: Page, machine: Machine) -> None:
     assert serious_in_front(page) == []
     dialog.get_by_role('button', name='Overwrite 1').click()
     page.wait_for_url('**/restores/*')
-    expect(page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible(timeout=LIVE_S)
+    expect(page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible()
     expect(page.get_by_role('log')).to_contain_text('configuration.yaml')
     assert (machine.config / 'secrets.yaml').read_text() == 'wifi: dinglebop\n'
     assert (machine.config / 'configuration.yaml').exists()
@@ -138,7 +138,7 @@ def undo_it(page: Page, machine: Machine) -> None:
     page.get_by_role('button', name='Undo').click()
     page.get_by_role('button', name='Undo it').click()
     expect(page.get_by_role('heading', name='Undo of restore')).to_be_visible()
-    expect(page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible(timeout=LIVE_S)
+    expect(page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible()
     assert (machine.config / 'secrets.yaml').read_text() == 'wifi: overwritten by mistake\n'
     assert not (machine.config / 'configuration.yaml').exists()
     page.goto('/restores')

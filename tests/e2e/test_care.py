@@ -3,7 +3,7 @@ what is lost."""
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import LIVE_S, Look, fits, serious_in_front, settled
+from tests.support.browser import Look, fits, serious_in_front, settled
 from tests.support.story import Story
 
 
@@ -20,19 +20,17 @@ def test_a_failed_backup_says_why_and_what_to_do(visitor: Page) -> None:
     assert fits(visitor)
     visitor.get_by_role('button', name='Run again').click()
     visitor.wait_for_url(lambda address: address != failed)
-    expect(told).to_be_visible(timeout=LIVE_S)
+    expect(told).to_be_visible()
     told.get_by_role('link', name='Test the connection').click()
     visitor.wait_for_url('**/clients/*')
     visitor.get_by_role('button', name='Test', exact=True).click()
-    expect(visitor.get_by_role('main').get_by_text('nothing listens on its port').first).to_be_visible(
-        timeout=LIVE_S
-    )
+    expect(visitor.get_by_role('main').get_by_text('nothing listens on its port').first).to_be_visible()
     assert fits(visitor)
 
 
 def test_a_running_backup_is_cancelled(visitor: Page, story: Story, look: Look) -> None:
     settled(visitor, f'/backups/{story.begin_slow(3, f"stopped on a {look}")}')
-    expect(status(visitor, 'running')).to_be_visible(timeout=LIVE_S)
+    expect(status(visitor, 'running')).to_be_visible()
     visitor.get_by_role('button', name='Cancel', exact=True).click()
     dialog = visitor.get_by_role('dialog', name='Cancel this backup?')
     expect(dialog).to_contain_text('leaves no snapshot')
@@ -41,7 +39,7 @@ def test_a_running_backup_is_cancelled(visitor: Page, story: Story, look: Look) 
     expect(dialog).to_have_count(0)
     visitor.get_by_role('button', name='Cancel', exact=True).click()
     dialog.get_by_role('button', name='Cancel the backup').click()
-    expect(status(visitor, 'cancelled')).to_be_visible(timeout=LIVE_S)
+    expect(status(visitor, 'cancelled')).to_be_visible()
     expect(visitor.get_by_role('status').filter(has_text='No snapshot')).to_be_visible()
     expect(visitor.get_by_role('button', name='Cancel', exact=True)).to_have_count(0)
     assert fits(visitor)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import LIVE_S, PASSWORD, Look, fits, serious, visiting
+from tests.support.browser import PASSWORD, Look, fits, serious, visiting
 from tests.support.served import Served
 from tests.support.sshd import Sshd
 
@@ -60,11 +60,11 @@ def fill_in(page: Page, sshd: Sshd, name: str) -> None:
 
 def trust(page: Page) -> None:
     page.get_by_role('button', name='Test the connection').click()
-    expect(page.get_by_text('it works')).to_be_visible(timeout=LIVE_S)
+    expect(page.get_by_text('it works')).to_be_visible()
     expect(page.get_by_text('SHA256:').first).to_be_visible()
     good(page)
     page.get_by_role('button', name='Trust and save').click()
-    expect(page.get_by_role('button', name='Set up the job')).to_be_visible(timeout=LIVE_S)
+    expect(page.get_by_role('button', name='Set up the job')).to_be_visible()
     good(page)
 
 
@@ -126,11 +126,11 @@ def watch_backup(page: Page) -> None:
     expect(page.get_by_role('main').get_by_text('running', exact=True)).to_be_visible()
     expect(page.get_by_role('progressbar', name='This backup')).to_be_visible()
     expect(page.get_by_role('button', name='What runs now: 1 running')).to_be_visible()
-    expect(page.get_by_role('log')).to_contain_text('scan', ignore_case=True, timeout=LIVE_S)
+    expect(page.get_by_role('log')).to_contain_text('scan', ignore_case=True)
     assert fits(page)
     page.reload()
     expect(page.get_by_role('log')).to_contain_text('scan', ignore_case=True)
-    expect(page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible(timeout=LIVE_S)
+    expect(page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible()
     expect(page.get_by_role('button', name='What runs now: idle')).to_be_visible()
 
 
@@ -145,7 +145,7 @@ def look_inside(page: Page, sample: Path) -> None:
 
 def read_again(page: Page) -> None:
     page.get_by_role('button', name='Verify').click()
-    expect(page.get_by_text('every file is as it was stored')).to_be_visible(timeout=LIVE_S)
+    expect(page.get_by_text('every file is as it was stored')).to_be_visible()
     expect(page.get_by_role('main').get_by_text('verified', exact=True).last).to_be_visible()
     page.get_by_label('Note', exact=True).fill('the first one')
     page.get_by_role('button', name='Save note').click()

@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.support.browser import (
     DESKTOP,
     FURTHEST,
-    LIVE_S,
     LOST,
     PASSWORD,
     RING,
@@ -38,7 +37,7 @@ class Keys:
 
     def to(self, target: Locator) -> None:
         """Go on with Tab until the target has the focus."""
-        expect(target).to_be_visible(timeout=LIVE_S)
+        expect(target).to_be_visible()
         for _ in range(FURTHEST):
             self.page.keyboard.press('Tab')
             hidden = self.page.evaluate(RING)
@@ -94,7 +93,7 @@ def add_client(keys: Keys, sshd: Sshd) -> None:
     ):
         keys.to_field(label, text)
     keys.to_button('Test the connection')
-    expect(page.get_by_text('it works')).to_be_visible(timeout=LIVE_S)
+    expect(page.get_by_text('it works')).to_be_visible()
     expect(page.get_by_role('region', name='Test and trust')).to_be_focused()
     keys.to_button('Trust and save')
     keys.to_button('Set up the job', 'Space')
@@ -144,7 +143,7 @@ def focused(page: Page) -> Locator:
 def run_it(keys: Keys) -> None:
     keys.to_button('Run now')
     keys.page.wait_for_url('**/backups/*')
-    expect(keys.page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible(timeout=LIVE_S)
+    expect(keys.page.get_by_role('main').get_by_text('completed', exact=True)).to_be_visible()
 
 
 def ask_and_think_again(keys: Keys) -> None:

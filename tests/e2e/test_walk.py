@@ -24,7 +24,7 @@ def test_every_page_fits_and_anyone_can_use_it(visitor: Page, story: Story) -> N
 def test_what_changes_elsewhere_shows_at_once(visitor: Page, story: Story, look: Look) -> None:
     settled(visitor, '/jobs')
     visitor.request.put('/api/jobs/1', data={'name': 'smoothed dinglebops'})
-    expect(visitor.get_by_text('smoothed dinglebops').first).to_be_visible(timeout=10_000)
+    expect(visitor.get_by_text('smoothed dinglebops').first).to_be_visible()
 
 
 def test_the_keyboard_finds_a_file(visitor: Page) -> None:

@@ -75,7 +75,7 @@ class Disk:
 
 
 def _run(*argv: str) -> None:
-    subprocess.run(argv, check=True, timeout=30)
+    subprocess.run(argv, check=True, timeout=60)
 
 
 @pytest.fixture

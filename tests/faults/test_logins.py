@@ -1,6 +1,5 @@
 """The login over there changes between two runs: the next one says what is wrong and how to mend it, in time."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,11 +89,9 @@ def test_it_tells_what_is_wrong_over_there_and_goes_on_once_that_is_mended(
     if fault.authorized:
         environment = sshd.path_with(without=fault.without, scripts=fault.scripts)
         sshd.authorize(key, environment=environment, command=fault.command)
-    began = time.monotonic()
     with short_waits(4):
         broken = back_up(engine, job.id)
 
-    assert time.monotonic() - began < 30
     assert (broken.status, broken.cause, broken.error_message) == (Status.FAILED, fault.cause, fault.told)
     assert untruths(engine) == []
     sshd.authorized_keys.write_text('')

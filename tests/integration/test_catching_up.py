@@ -48,7 +48,7 @@ def runs(engine: ScriptedEngine, job_id: int) -> list[Backup]:
 
 def ended(engine: ScriptedEngine, job_id: int) -> Backup:
     newest = until(lambda: runs(engine, job_id), 'a backup')[0]
-    return engine.backups.wait(newest.id, 30)
+    return engine.backups.wait(newest.id, 60)
 
 
 def none_came(engine: ScriptedEngine, job_id: int) -> bool:
@@ -126,12 +126,12 @@ def test_what_was_cut_off_is_missed_but_once_only(plumbus: Callable[[], Any], cl
         job_id = add_job(engine)
         engine.release.clear()
         clock.set(datetime(2026, 11, 23, 1, 59, 59, tzinfo=UTC))
-        engine.halfway.wait(30)
+        engine.halfway.wait(60)
     clock.set(datetime(2026, 11, 23, 9, tzinfo=UTC))
     assert_history = [('interrupted', 'schedule')]
     with plumbus() as engine:
         engine.release.clear()
-        engine.halfway.wait(30)
+        engine.halfway.wait(60)
         assert [(run.status, run.trigger) for run in runs(engine, job_id)][1:] == assert_history
     clock.forward(timedelta(hours=1))
     with plumbus() as engine:

@@ -68,7 +68,7 @@ def during(children: Children) -> Callable[[Callable[[], None]], Outcome]:
             cancellation.cancel('cancelled')
 
         argv = ['sh', '-c', 'echo here; sleep 60']
-        return run(argv, cancellation=cancellation, idle_timeout_s=20, on_output=on_output)
+        return run(argv, cancellation=cancellation, idle_timeout_s=60, on_output=on_output)
 
     return call
 
@@ -76,7 +76,7 @@ def during(children: Children) -> Callable[[Callable[[], None]], Outcome]:
 def orphan(folder: Path, script: str, mark: str) -> list[int]:
     """Let a process that starts this script, with `SLEEP` for a long sleep, be killed; return who is left of the script."""
     argv = [sys.executable, '-c', KILLED, str(folder), script.replace('SLEEP', f'sleep {mark}')]
-    killed = subprocess.run(argv, check=False, timeout=30, capture_output=True)
+    killed = subprocess.run(argv, check=False, timeout=60, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     return running('sleep', mark)
 

@@ -2,7 +2,6 @@ import os
 import socket
 import stat
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,13 +15,14 @@ from plumbus.errors import ClientError, HostKeyChanged
 from plumbus.transfer.connection import clean, host_key, install_key, probe
 from plumbus.transfer.keys import Keys, fingerprint
 from plumbus.transfer.target import Target
+from tests.support.engines import until
 from tests.support.marks import needs_root
 from tests.support.sshd import Sshd
 
 OTHER_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHrBLLYfV2VmLvGJe2GvGJPnsVb/lgNOTHRsLhNQzjbX'
 
 
-def failure(target: Target, keys: Keys, timeout_s: float = 10) -> ClientError:
+def failure(target: Target, keys: Keys, timeout_s: float = 60) -> ClientError:
     """The error of a test that must fail, after a look at what every error must have."""
     with pytest.raises(ClientError) as caught:
         probe(target, keys, timeout_s=timeout_s)
@@ -204,12 +204,11 @@ def test_it_tells_an_unknown_name(target: Target, keys: Keys, name: str) -> None
 def test_it_does_not_wait_for_a_slow_name_server(
     target: Target, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = threading.Event()
-    monkeypatch.setattr(socket, 'getaddrinfo', lambda *_, **__: [asked.wait(20)][1:])
-    began = time.monotonic()
+    answers = threading.Event()
+    monkeypatch.setattr(socket, 'getaddrinfo', lambda *_, **__: [answers.wait()][1:])
     error = failure(replace(target, host='slow.example'), keys, timeout_s=0.3)
-    asked.set()
-    assert (error.cause, time.monotonic() - began < 5) == ('dns', True)
+    answers.set()
+    assert error.cause == 'dns'
 
 
 @pytest.mark.parametrize(
@@ -222,14 +221,12 @@ def test_it_does_not_wait_for_a_slow_name_server(
         (b'SSH-2.0-nothing\r\n', False, 'timeout'),
     ],
 )
-def test_it_ends_in_time_when_no_ssh_server_answers(
+def test_it_ends_when_no_ssh_server_answers(
     target: Target, keys: Keys, answer: bytes | None, cause: str, *, hang_up: bool
 ) -> None:
-    began = time.monotonic()
     with listener(answer, hang_up=hang_up) as port:
-        error = failure(replace(target, port=port), keys, timeout_s=1)
+        error = failure(replace(target, port=port), keys, timeout_s=1 if cause == 'timeout' else 60)
     assert error.cause == cause
-    assert time.monotonic() - began < 8
 
 
 def test_it_tells_a_machine_that_swallows_the_connection(target: Target, keys: Keys) -> None:
@@ -295,15 +292,13 @@ def test_it_tells_a_login_without_commands(
 
 @pytest.mark.parametrize(
     'command',
-    ['cat /dev/zero', 'while :; do echo noise; done', 'cat /dev/zero >&2', 'exec sleep 20', "printf '\\033[2Jowned\\n'; exit 1"],
+    ['cat /dev/zero', 'while :; do echo noise; done', 'cat /dev/zero >&2', 'exec sleep 600', "printf '\\033[2Jowned\\n'; exit 1"],
 )  # fmt: skip
 def test_it_bounds_what_a_hostile_machine_says(
     sshd: Sshd, stranger: Target, keys: Keys, command: str
 ) -> None:
     sshd.authorize(keys.public_key, command=command)
-    began = time.monotonic()
     error = failure(stranger, keys, timeout_s=1)
-    assert time.monotonic() - began < 10
     assert len(str(error)) < 1000
     assert str(error).isprintable()
 
@@ -416,7 +411,4 @@ def test_it_leaves_no_connection_behind(target: Target, keys: Keys) -> None:
     before = threads()
     for _ in range(3):
         probe(target, keys)
-    deadline = time.monotonic() + 5
-    while threads() > before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert threads() <= before
+    until(lambda: threads() <= before, 'the end of the threads')

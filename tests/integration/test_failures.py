@@ -95,7 +95,7 @@ def test_it_cancels_a_running_backup_and_leaves_nothing_behind(
     backup = engine.jobs.run(job.id)
     until(lambda: (p := engine.backups.get(backup.id).progress) and p.bytes > 0, 'the transfer')
     engine.backups.cancel(backup.id)
-    ended = engine.backups.wait(backup.id, 10)
+    ended = engine.backups.wait(backup.id, 60)
     assert ended.status is Status.CANCELLED
     assert 'cancelled' in str(ended.error_message)
     assert engine.backups.page(status='running').total == 0
@@ -112,7 +112,7 @@ def test_it_shows_progress_while_it_runs(engine: Engine, sshd: Sshd, source: Pat
     assert progress.bytes_total == 3 * 2**20
     assert 0 < progress.percent <= 100
     assert progress.rate_bps >= 0
-    assert engine.backups.wait(backup.id, 30).status is Status.COMPLETED
+    assert engine.backups.wait(backup.id, 60).status is Status.COMPLETED
 
 
 def test_it_restores_nothing_to_a_machine_that_is_gone(engine: Engine, sshd: Sshd, source: Path) -> None:

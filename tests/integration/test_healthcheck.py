@@ -14,7 +14,7 @@ from tests.support.served import ROOT, Served
 def ask(url: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {'PLUMBUS_PORT': str(urlsplit(url).port), **settings}
     return subprocess.run(
-        [sys.executable, '-m', 'plumbus.healthcheck'], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False,
+        [sys.executable, '-m', 'plumbus.healthcheck'], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 

@@ -22,7 +22,16 @@ from plumbus.store import runlog
 from plumbus.transfer import listing
 from tests.support import liar
 from tests.support.canary import Canary, make_canary
-from tests.support.engines import back_up, copy_of, differences, restored, running_engine, tree_of, until
+from tests.support.engines import (
+    DEADLINE_S,
+    back_up,
+    copy_of,
+    differences,
+    restored,
+    running_engine,
+    tree_of,
+    until,
+)
 from tests.support.facts import facts, same, unchanged
 from tests.support.marks import needs_root
 from tests.support.memory import memory_growth
@@ -344,11 +353,9 @@ def test_endless_output_takes_little_memory_and_ends_when_cancelled(
         backup = rogue.engine.jobs.run(rogue.job_id)
         until(lambda: rogue.engine.backups.get(backup.id).status is Status.RUNNING, 'the start')
         time.sleep(1.5)
-        began = time.monotonic()
         rogue.engine.backups.cancel(backup.id)
-        ended = rogue.engine.backups.wait(backup.id, 20)
+        ended = rogue.engine.backups.wait(backup.id, DEADLINE_S)
     assert ended.status is Status.CANCELLED
-    assert time.monotonic() - began < 10
     assert growth.peak < MOST_MEMORY
     assert rogue.log_size(ended) < runlog.MAX_BYTES + LOG_SLACK
 
@@ -389,10 +396,8 @@ def test_silence_for_ever_ends_with_a_sentence(engine: Engine, sshd: Sshd, sourc
     fill(source)
     client = Liar(engine, sshd, folder, add_job(engine, source))
     engine.clients.test(engine.clients.all()[0].id)
-    began = time.monotonic()
     backup = client.back_up(orders or {})
     assert (backup.status, backup.cause) == (Status.FAILED, 'silence'), backup.error_message
-    assert time.monotonic() - began < 25
 
 
 GARBAGE = {
@@ -438,11 +443,9 @@ def test_a_command_that_floods_is_bounded_and_ends_when_cancelled(
         log = engine.settings.data_dir / 'logs' / f'backup-{backup.id}.log'
         until(lambda: log.exists() and 'pre-command' in log.read_text(), 'the command')
         time.sleep(1.5)
-        began = time.monotonic()
         engine.backups.cancel(backup.id)
-        ended = engine.backups.wait(backup.id, 20)
+        ended = engine.backups.wait(backup.id, DEADLINE_S)
     assert ended.status is Status.CANCELLED
-    assert time.monotonic() - began < 10
     assert growth.peak < MOST_MEMORY
     assert log.stat().st_size < runlog.MAX_BYTES + LOG_SLACK
 

@@ -76,11 +76,9 @@ def test_a_backup_that_takes_longer_than_allowed_ends_and_the_next_one_goes_on(
     monkeypatch.setattr(BackupRunner, '_prepare', with_seconds_for_minutes)
     (source / 'big').write_bytes(os.urandom(8 * 2**20))
     job = job_for(engine, sshd, source, timeout_minutes=4, bandwidth_limit_kib=500, retries=3)
-    began = time.monotonic()
     broken = back_up(engine, job.id)
     assert (broken.status, broken.cause) == (Status.FAILED, 'time_limit'), broken.error_message
     assert 'longer than the job allows. Allow it more time' in str(broken.error_message)
-    assert time.monotonic() - began < 20
     assert 'Next try' not in log_of(engine, broken)
     engine.jobs.update(job.id, {'timeout_minutes': 0, 'bandwidth_limit_kib': 0})
     backup = back_up(engine, job.id)

@@ -206,9 +206,8 @@ def test_it_stops_at_a_folder_without_end(
 def test_it_stops_when_cancelled_or_when_nothing_comes(
     sshd: Sshd, stranger: Target, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sshd.authorize(keys.public_key, command='exec sleep 20')
+    sshd.authorize(keys.public_key, command='exec sleep 600')
     cancellation = Cancellation()
-    began = time.monotonic()
     with session(stranger, keys, cancellation) as connection:
         with monkeypatch.context() as patch:
             patch.setattr(listing, 'IDLE_TIMEOUT_S', 1)
@@ -216,7 +215,6 @@ def test_it_stops_when_cancelled_or_when_nothing_comes(
         threading.Timer(0.3, cancellation.cancel, ['cancelled']).start()
         with pytest.raises(Cancelled):
             list_folder(connection, '/')
-    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_it_waits_without_a_worker_and_runs_when_the_client_is_back(
         assert engine.jobs.get(job_id).last_status == 'queued'
         assert engine.system.stats()['failed_backups'] == 0
         other = job_for(engine, sshd, source, name='another one')  # the only worker is free
-        assert engine.backups.wait(engine.jobs.run(other.id).id, 30).status is Status.FAILED
+        assert engine.backups.wait(engine.jobs.run(other.id).id, 60).status is Status.FAILED
         assert engine.backups.get(backup.id).status is Status.QUEUED
 
         pass_time(engine, clock, backup)
@@ -90,7 +90,7 @@ def test_it_waits_without_a_worker_and_runs_when_the_client_is_back(
 
         engine.clients.update(1, {'port': sshd.port})
         pass_time(engine, clock, again)
-        ended = engine.backups.wait(backup.id, 30)
+        ended = engine.backups.wait(backup.id, 60)
         assert (ended.status, ended.trigger, ended.tries) == (Status.COMPLETED, Trigger.SCHEDULE, 2)
         assert (ended.queued_reason, ended.next_try) == (None, None)
         assert (copy_of(engine, ended, source) / 'file').read_text() == 'x'
@@ -106,7 +106,7 @@ def test_at_the_end_of_the_window_it_is_a_failure(
         backup = waiting(engine, planned_run(engine, job_id).id)
         pass_time(engine, clock, backup)
         pass_time(engine, clock, waiting(engine, backup.id, tries=2))
-        ended = engine.backups.wait(backup.id, 30)
+        ended = engine.backups.wait(backup.id, 60)
         assert (ended.status, ended.cause) == (Status.FAILED, 'refused')
         assert clock() >= NIGHT + timedelta(minutes=2)
 
@@ -121,7 +121,7 @@ def test_it_waits_on_after_a_restart(
         assert (still.next_try, still.queued_reason) == (backup.next_try, backup.queued_reason)
         engine.clients.update(1, {'port': sshd.port})
         pass_time(engine, clock, still)
-        assert engine.backups.wait(backup.id, 30).status is Status.COMPLETED
+        assert engine.backups.wait(backup.id, 60).status is Status.COMPLETED
         assert engine.backups.records.count() == 1
 
 
@@ -146,4 +146,4 @@ def test_a_clock_that_is_set_back_does_not_make_it_wait_for_ever(
         engine.clients.update(1, {'port': sshd.port})
         clock.set(NIGHT - timedelta(days=30))
         engine._queue.wake()
-        assert engine.backups.wait(backup.id, 30).status is Status.COMPLETED
+        assert engine.backups.wait(backup.id, 60).status is Status.COMPLETED

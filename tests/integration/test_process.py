@@ -6,17 +6,20 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from plumbus.cancellation import Cancellation
 from plumbus.errors import TransferFailed
+from plumbus.transfer import supervision
 from plumbus.transfer.process import Outcome, run
 from plumbus.transfer.processes import moved_mebibytes
 
 PYTHON = sys.executable
+LIMIT_S = 60
 
 
 class Lines:
@@ -43,13 +46,13 @@ def lines() -> Lines:
 
 def shell(script: str, lines: Lines | None = None, **options: object) -> Outcome:
     readers = {'on_output': lines.on_output, 'on_error': lines.on_error} if lines else {}
-    given = {'cancellation': Cancellation(), 'idle_timeout_s': 20.0, **readers, **options}
+    given = {'cancellation': Cancellation(), 'idle_timeout_s': 60.0, **readers, **options}
     return run(['sh', '-c', script], **given)  # type: ignore[arg-type]
 
 
 def python(script: str, lines: Lines | None = None, *arguments: str, **options: object) -> Outcome:
     readers = {'on_output': lines.on_output, 'on_error': lines.on_error} if lines else {}
-    given = {'cancellation': Cancellation(), 'idle_timeout_s': 20.0, **readers, **options}
+    given = {'cancellation': Cancellation(), 'idle_timeout_s': 60.0, **readers, **options}
     return run([PYTHON, '-c', script, *arguments], **given)  # type: ignore[arg-type]
 
 
@@ -76,12 +79,24 @@ def is_gone(pid: int) -> bool:
 
 
 def eventually_gone(pid: int) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         if is_gone(pid):
             return True
         time.sleep(0.01)
     return False
+
+
+def time_by_lines(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[bytes]], None]:
+    """Let time pass for the supervision only while lines are taken: an hour each time."""
+    passed = 0.0
+
+    def take(_: list[bytes]) -> None:
+        nonlocal passed
+        passed += 3600
+
+    monkeypatch.setattr(supervision, 'time', SimpleNamespace(monotonic=lambda: passed, sleep=time.sleep))
+    return take
 
 
 def own_children() -> list[str]:
@@ -112,7 +127,7 @@ def test_it_takes_bytes_that_are_no_text_in_arguments_and_lines(lines: Lines) ->
     outcome = run(
         ['printf', '%s\n', b'inv\xff\xfealid'],
         cancellation=Cancellation(),
-        idle_timeout_s=20,
+        idle_timeout_s=60,
         on_output=lines.on_output,
     )
 
@@ -154,7 +169,7 @@ def test_it_feeds_stdin_while_it_reads(lines: Lines) -> None:
             yield b'%d\n' % number * 5000
 
     outcome = run(
-        ['cat'], cancellation=Cancellation(), idle_timeout_s=20, feed=chunks(), on_output=lines.on_output
+        ['cat'], cancellation=Cancellation(), idle_timeout_s=60, feed=chunks(), on_output=lines.on_output
     )
 
     assert outcome.exit_code == 0
@@ -207,13 +222,11 @@ def test_it_cancels_from_another_thread_while_the_child_is_silent() -> None:
     cancellation = Cancellation()
     timer = threading.Timer(0.2, cancellation.cancel, ['cancelled'])
     timer.start()
-    started = time.monotonic()
 
-    outcome = shell('exec sleep 60', cancellation=cancellation)
+    outcome = shell('exec sleep 600', cancellation=cancellation)
 
     timer.join()
     assert (outcome.exit_code, outcome.cancelled) == (-15, True)
-    assert time.monotonic() - started < 3
 
 
 def test_it_starts_nothing_when_cancelled_before(tmp_path: Path) -> None:
@@ -231,7 +244,7 @@ def test_it_kills_who_ignores_the_request_with_all_children(monkeypatch: pytest.
     cancellation, lines = cancelled_when(b'ready')
 
     outcome = shell(
-        'trap "" TERM; sh -c "trap \\"\\" TERM; sleep 61 & echo \\$!; wait" & echo $!; sleep 0.2; echo ready; wait',
+        'trap "" TERM; sh -c "trap \\"\\" TERM; echo \\$\\$; sleep 61 & echo \\$!; echo ready; wait" & wait',
         lines,
         cancellation=cancellation,
     )
@@ -243,27 +256,27 @@ def test_it_kills_who_ignores_the_request_with_all_children(monkeypatch: pytest.
 
 
 def test_it_stops_a_child_that_floods_without_end() -> None:
-    started = time.monotonic()
-
     outcome = shell('exec yes', time_limit_s=0.4)
 
     assert (outcome.timed_out, outcome.exit_code) == ('limit', -15)
-    assert time.monotonic() - started < 3
 
 
 def test_it_ends_a_silent_child() -> None:
     started = time.monotonic()
 
-    outcome = shell('echo once; exec sleep 60', idle_timeout_s=0.3)
+    outcome = shell('echo once; exec sleep 600', idle_timeout_s=0.3)
 
     assert (outcome.timed_out, outcome.cancelled, outcome.exit_code) == ('idle', False, -15)
-    assert 0.3 <= time.monotonic() - started < 3
+    assert time.monotonic() - started >= 0.3
 
 
-def test_it_takes_a_byte_on_either_pipe_as_a_sign_of_life() -> None:
+def test_it_takes_a_byte_on_either_pipe_as_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = time_by_lines(monkeypatch)
+
     outcome = shell(
-        'for i in 1 2 3 4 5 6; do printf . >&2; sleep 0.1; printf .; sleep 0.1; done', idle_timeout_s=0.6
-    )
+        'for i in 1 2 3; do echo . >&2; sleep 0.1; echo .; sleep 0.1; done; echo end',
+        on_output=hours, on_error=hours, idle_timeout_s=60,
+    )  # fmt: skip
 
     assert (outcome.timed_out, outcome.exit_code) == ('', 0)
 
@@ -312,11 +325,11 @@ def test_it_waits_a_little_for_a_child_that_closes_its_pipes_before_it_ends() ->
 def test_it_leaves_no_grandchild_behind(lines: Lines) -> None:
     started = time.monotonic()
 
-    outcome = shell('sleep 60 & echo $!; (trap "" TERM; sleep 61) & echo $!; exit 4', lines)
+    outcome = shell('sleep 600 & echo $!; (trap "" TERM; sleep 601) & echo $!; exit 4', lines)
 
     assert outcome.exit_code == 4
     assert all(eventually_gone(int(pid)) for pid in lines.output)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 300, 'it did not wait for them'
 
 
 def test_it_leaves_none_behind_that_let_go_of_the_pipes(lines: Lines) -> None:
@@ -327,24 +340,22 @@ def test_it_leaves_none_behind_that_let_go_of_the_pipes(lines: Lines) -> None:
 
 
 def test_it_returns_although_a_runaway_holds_the_pipes(lines: Lines) -> None:
-    started = time.monotonic()
-
     outcome = shell('setsid sh -c "echo \\$\\$; exec yes" & sleep 0.3; exit 5', lines)
 
     assert outcome.exit_code == 5
-    assert time.monotonic() - started < 5
     assert eventually_gone(int(lines.output[0]))  # by a write into the closed pipe
 
 
-def test_it_hands_over_everything_although_the_reader_is_slow() -> None:
+def test_it_hands_over_everything_although_the_reader_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = 0
+    hours = time_by_lines(monkeypatch)
 
     def slow(lines: list[bytes]) -> None:
         nonlocal counted
         counted += len(lines)
-        time.sleep(0.05)
+        hours(lines)
 
-    outcome = run(['seq', '100000'], cancellation=Cancellation(), idle_timeout_s=0.5, on_output=slow)
+    outcome = run(['seq', '100000'], cancellation=Cancellation(), idle_timeout_s=60, on_output=slow)
 
     assert (outcome.exit_code, outcome.timed_out, counted) == (0, '', 100_000)
 
@@ -361,7 +372,7 @@ def test_it_ends_the_child_when_the_caller_fails(where: str, tmp_path: Path) -> 
     options: dict[str, object] = {where: failing_feed() if where == 'feed' else fail}
 
     with pytest.raises(RuntimeError, match='no more'):
-        shell(f'echo $$ > {tmp_path}/pid; echo out; echo err >&2; exec sleep 60', **options)
+        shell(f'echo $$ > {tmp_path}/pid; echo out; echo err >&2; exec sleep 600', **options)
 
     assert eventually_gone(int((tmp_path / 'pid').read_text() or 0) if (tmp_path / 'pid').exists() else 0)
 
@@ -390,15 +401,13 @@ def test_it_says_that_there_are_too_many_arguments() -> None:
     assert caught.value.cause == 'too_many_arguments'
 
 
-def test_it_reads_lines_fast() -> None:
-    counted = 0
+def test_it_hands_over_many_lines_at_a_time() -> None:
+    batches = list[int]()
 
-    def count(lines: list[bytes]) -> None:
-        nonlocal counted
-        counted += len(lines)
+    run(
+        ['seq', '1000000', '2000000'], cancellation=Cancellation(), idle_timeout_s=60,
+        on_output=lambda lines: batches.append(len(lines)),
+    )  # fmt: skip
 
-    started = time.monotonic()
-    run(['seq', '1000000', '2000000'], cancellation=Cancellation(), idle_timeout_s=20, on_output=count)
-
-    assert counted == 1_000_001
-    assert time.monotonic() - started < 5
+    assert sum(batches) == 1_000_001
+    assert len(batches) < 2000  # in 64 KiB each it would be 122; line by line a million

@@ -35,7 +35,7 @@ ONE_THIRD = settings(
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
 )
-WAIT_S = 30.0
+WAIT_S = 60.0
 Edit = tuple[str, int, int, int]
 ROUGH = [name for name in EDITS if name not in {'choose sources', 'exclude'}]
 LINKS = [

@@ -256,7 +256,7 @@ def test_the_snapshot_that_a_running_backup_builds_on_is_not_deleted(
         engine.backups.delete(newest.id)
     engine.backups.delete(older.id)
     engine.backups.cancel(running.id)
-    engine.backups.wait(running.id, 30)
+    engine.backups.wait(running.id, 60)
     engine.backups.delete(newest.id)
 
 
@@ -351,7 +351,7 @@ def test_killed_while_it_prunes_it_tells_the_truth_and_goes_on(
         job_id = add_job(api, sshd, source, sudo=False)
         for number in range(5):
             (source / f'{number}').write_bytes(os.urandom(500))
-            answered(api.post(f'/api/jobs/{job_id}/run?wait=30'))
+            answered(api.post(f'/api/jobs/{job_id}/run?wait=60'))
         answered(api.put(f'/api/jobs/{job_id}', json={'retention': {'keep_last': 1}}))
         with ThreadPoolExecutor(1) as thread:
             asked = thread.submit(api.post, f'/api/jobs/{job_id}/prune', json={})
@@ -368,6 +368,6 @@ def test_killed_while_it_prunes_it_tells_the_truth_and_goes_on(
         assert [(bool(one['removed_at']), one['freed_bytes']) for one in told[1:]] == [(True, 100)] * 4
         until(lambda: not list(backups.glob(f'*/*/{DOOMED}*')), 'the removal of all files')
         assert [path.name for path in backups.glob('*/*/*')] == [Path(told[0]['backup_path']).name]
-        verified = answered(api.post(f'/api/backups/{told[0]["id"]}/verify?wait=30'))
+        verified = answered(api.post(f'/api/backups/{told[0]["id"]}/verify?wait=60'))
         assert verified['verify_status'] == 'ok'
         assert told[0]['disk_bytes'] == 595 * 100 + 5 * 500

@@ -75,12 +75,12 @@ def test_what_is_planned_waits_and_what_a_person_wants_does_not(
         assert (told.status, told.queue_position) == (Status.QUEUED, None)
         assert told.queued_reason == 'Quiet hours until 06:00.'
         other = job_for(engine, sshd, source, name='now')
-        assert engine.backups.wait(engine.jobs.run(other.id).id, 30).status is Status.COMPLETED
+        assert engine.backups.wait(engine.jobs.run(other.id).id, 60).status is Status.COMPLETED
         assert engine.backups.get(waiting.id).status is Status.QUEUED
     with plumbus(quiet_hours=NIGHT if everywhere else None) as engine:  # it waits on after a restart
         assert engine.backups.get(waiting.id).queued_reason == 'Quiet hours until 06:00.'
         set_time(engine, clock, MORNING)
-        ended = engine.backups.wait(waiting.id, 30)
+        ended = engine.backups.wait(waiting.id, 60)
         assert (ended.status, ended.trigger) == (Status.COMPLETED, Trigger.SCHEDULE)
 
 
@@ -93,7 +93,7 @@ def test_an_edit_of_the_hours_has_its_effect_at_once(
         clock.set(MIDNIGHT)
         waiting = planned(engine, job.id)
         engine.jobs.update(job.id, {'quiet_hours': None})
-        assert engine.backups.wait(waiting.id, 30).status is Status.COMPLETED
+        assert engine.backups.wait(waiting.id, 60).status is Status.COMPLETED
 
 
 def test_a_run_is_paused_and_goes_on_from_what_has_come(
@@ -169,12 +169,12 @@ def test_it_can_be_cancelled_while_it_is_paused_or_slow(
         set_time(engine, clock, MIDNIGHT)
         in_status(engine, backup.id, Status.QUEUED)
         assert engine.backups.cancel(backup.id).status in {Status.CANCELLED, Status.QUEUED}
-        assert engine.backups.wait(backup.id, 30).status is Status.CANCELLED
+        assert engine.backups.wait(backup.id, 60).status is Status.CANCELLED
         clock.set(EVENING + timedelta(seconds=1))
         again = planned(engine, job.id)
         moving(engine, again.id)
         engine.backups.cancel(again.id)
-        assert engine.backups.wait(again.id, 30).status is Status.CANCELLED
+        assert engine.backups.wait(again.id, 60).status is Status.CANCELLED
 
 
 def test_what_a_person_has_started_is_neither_paused_nor_slowed_down(

@@ -35,7 +35,7 @@ def interrupt(engine: Engine, job: JobView, at_bytes: int) -> Backup:
     )
     engine.backups.cancel(backup.id)
     engine.jobs.update(job.id, {'bandwidth_limit_kib': 0})
-    ended = engine.backups.wait(backup.id, 20)
+    ended = engine.backups.wait(backup.id, 60)
     assert ended.status is Status.CANCELLED
     return ended
 

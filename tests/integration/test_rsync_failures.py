@@ -36,7 +36,7 @@ def shell(folder: Path, script: str = 'exec sh -c "$*"') -> str:
 
 
 def told(argv: list[bytes], folder: Path, stage: Stage = 'transfer') -> Explanation:
-    outcome = run(argv, cancellation=Cancellation(), idle_timeout_s=30, env=environment(folder))
+    outcome = run(argv, cancellation=Cancellation(), idle_timeout_s=60, env=environment(folder))
     assert not outcome.timed_out
     return explain(outcome.exit_code, outcome.error_lines, stage=stage)
 

@@ -86,7 +86,7 @@ class Bench:
         outcome = run(
             argv,
             cancellation=self.cancellation,
-            idle_timeout_s=30,
+            idle_timeout_s=60,
             feed=feed,
             on_output=lines.extend,
             env={**environment(self.home), 'RSYNC_CHECKSUM_LIST': 'md5'},
@@ -149,7 +149,7 @@ class Bench:
             f'{self.source}/',
             copied,
         ]
-        outcome = run(argv, cancellation=Cancellation(), idle_timeout_s=30, on_output=lines.extend)
+        outcome = run(argv, cancellation=Cancellation(), idle_timeout_s=60, on_output=lines.extend)
         assert outcome.exit_code == 0
         return lines
 
@@ -470,7 +470,7 @@ def test_it_leaves_nothing_half_in_the_tree_and_goes_on_from_there(bench: Bench,
     outcome = run(
         argv,
         cancellation=bench.cancellation,
-        idle_timeout_s=20,
+        idle_timeout_s=60,
         on_output=stop_in_the_middle,
         env=environment(bench.home),
     )

@@ -43,13 +43,10 @@ def slow_backup(served: Served, sshd: Sshd, tmp_path: Path) -> Iterator[int]:
     (source / 'large.bin').unlink()
 
 
-def test_it_is_ready_soon_and_small(served: Served) -> None:
+def test_it_is_ready_and_small(served: Served) -> None:
     assert served.http.get('/api/version').status_code == 200
     assert served.http.get('/login').status_code == 200
     assert served.memory() < 150_000_000
-    assert served.seconds < 3 or (os.getloadavg()[0] > (os.cpu_count() or 1)), (
-        f'ready after {served.seconds:.1f} s'
-    )
 
 
 def test_it_logs_to_the_terminal_and_to_a_file_but_no_secrets(served: Served) -> None:
@@ -134,9 +131,7 @@ def test_it_stops_in_time_with_streams_and_waits_open(served: Served, slow_backu
     with served.api as api, api.stream('GET', f'/api/backups/{slow_backup}/events') as stream:
         lines = stream.iter_lines()
         assert next(lines).startswith('event: ')
-        code, seconds = served.stop()
-        assert code == 0
-        assert seconds < 9, 'a container gets ten seconds'
+        assert served.stop() == 0
         told = [line for line in lines if line.startswith('data: ')]
     assert told
     assert 'Traceback' not in served.text
@@ -147,9 +142,7 @@ def test_it_stops_in_time_with_streams_and_waits_open(served: Served, slow_backu
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_at_once_when_nothing_runs(served: Served, number: int) -> None:
-    code, seconds = served.stop(number)
-    assert code == 0
-    assert seconds < 5
+    assert served.stop(number) == 0
     assert 'Traceback' not in served.text
 
 

@@ -69,7 +69,7 @@ class Tab:
             'document_id': 'a-document',
             'next_message_id': 0,
         }
-        return bool(await self.socket.call('handshake', known, timeout=10))
+        return bool(await self.socket.call('handshake', known, timeout=60))
 
 
 @pytest.fixture

@@ -26,14 +26,14 @@ OTHER_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHrBLLYfV2VmLvGJe2GvGJPnsVb/lgN
 
 def run(connection: SshSession, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        connection.ssh_argv(command), env=connection.env, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
+        connection.ssh_argv(command), env=connection.env, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
     )  # fmt: skip
 
 
 def settings(connection: SshSession) -> dict[str, str]:
     """What ssh makes of the generated configuration."""
     argv = ['ssh', '-G', '-F', str(connection.config_path), connection.alias]
-    lines = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=20).stdout.splitlines()
+    lines = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
     return {name: value for name, _, value in (line.partition(' ') for line in lines)}
 
 
@@ -71,7 +71,7 @@ def test_it_carries_rsync(target: Target, keys: Keys, tmp_path: Path, sshd: Sshd
     with opened(target, keys) as connection:
         source = f'{connection.alias}:{sshd.folder}/{name}'
         argv = ['rsync', '-t', '-e', connection.rsync_shell, source, f'{tmp_path}/']
-        done = subprocess.run(argv, env=connection.env, check=False, capture_output=True, timeout=30)
+        done = subprocess.run(argv, env=connection.env, check=False, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b'')
     assert (tmp_path / name).read_text() == 'content'
 
@@ -90,13 +90,13 @@ def test_it_shows_the_password_to_nobody(by_password: Target, keys: Keys) -> Non
         )
         assert child.stdin
         assert child.stdout
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         os.set_blocking(child.stdout.fileno(), False)
         while child.stdout.readline() != b'in\n' and time.monotonic() < deadline:
             seen += secrets_in_processes(secret)
         seen += secrets_in_processes(secret)
         child.stdin.close()
-        assert child.wait(timeout=20) == 0
+        assert child.wait(timeout=60) == 0
         child.stdout.close()
         assert secret not in (folder / 'config').read_bytes()
         holders = [path for path in folder.rglob('*') if path.is_file() and secret in path.read_bytes()]
@@ -205,7 +205,7 @@ def test_it_answers_no_question_but_its_own(stranger: Target, keys: Keys) -> Non
         def asked(question: str) -> str:
             argv = [connection.env['SSH_ASKPASS'], question]
             return subprocess.run(
-                argv, env=connection.env, check=False, capture_output=True, text=True, timeout=10
+                argv, env=connection.env, check=False, capture_output=True, text=True, timeout=60
             ).stdout.strip()
 
         assert asked(f"{username[:30]}@client-1's password: ") == 's3cret'
@@ -221,7 +221,7 @@ def test_it_works_where_no_program_may_start(
 ) -> None:
     memory = tmp_path / 'memory'
     memory.mkdir()
-    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'noexec', 'tmpfs', str(memory)], check=True, timeout=20)
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'noexec', 'tmpfs', str(memory)], check=True, timeout=60)
     try:
         monkeypatch.setattr(ssh, 'MEMORY', memory)
         with opened(by_password, keys) as connection:
@@ -230,7 +230,7 @@ def test_it_works_where_no_program_may_start(
             assert run(connection, 'echo here').stdout == 'here\n'
         assert not Path(connection.env['SSH_ASKPASS']).parent.exists()
     finally:
-        subprocess.run(['umount', '-l', str(memory)], check=True, timeout=20)
+        subprocess.run(['umount', '-l', str(memory)], check=True, timeout=60)
 
 
 def test_it_works_in_a_folder_with_an_odd_name(
@@ -242,7 +242,7 @@ def test_it_works_in_a_folder_with_an_odd_name(
     with opened(target, keys) as connection:
         assert run(connection, 'echo here').stdout == 'here\n'
         argv = ['rsync', '--list-only', '-e', connection.rsync_shell, f'{connection.alias}:{sshd.folder}/']
-        done = subprocess.run(argv, env=connection.env, check=False, capture_output=True, timeout=30)
+        done = subprocess.run(argv, env=connection.env, check=False, capture_output=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, b'')
 
 

@@ -148,7 +148,7 @@ def test_what_is_behind_a_link_is_neither_listed_nor_handed_out(trapped: Trapped
 def test_verifying_compares_the_link_and_not_what_is_behind_it(trapped: Trapped) -> None:
     for backup in trapped.backups:
         started = trapped.engine.verifications.start(backup.id)
-        ended = trapped.engine.verifications.wait(started.id, 30)
+        ended = trapped.engine.verifications.wait(started.id, 60)
         assert (ended.status, ended.verify_status) == (Status.COMPLETED, 'ok'), ended.verify_errors
 
 

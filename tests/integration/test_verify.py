@@ -424,7 +424,7 @@ def test_it_is_watched_and_cancelled_and_what_it_found_stays(
 
     engine.verifications.cancel(started.id)
 
-    assert engine.verifications.wait(started.id, 10).status is Status.CANCELLED
+    assert engine.verifications.wait(started.id, 60).status is Status.CANCELLED
     marked = engine.backups.get(backup.id)
     assert (marked.verify_status, marked.verified_at) == ('damaged', None)
     (error,) = marked.verify_errors

@@ -22,8 +22,7 @@ ARGUMENTS = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
 ]  # fmt: skip
-LIVE_S = 60_000
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000  # tells never from late; what passes waits no longer for it
 SERIOUS = {'serious', 'critical'}
 FURTHEST = 120  # stops of the Tab key on one page
 NOBODY = re.compile('(?!)')

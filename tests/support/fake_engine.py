@@ -10,7 +10,7 @@ from plumbus.errors import PlumbusError
 from plumbus.model import Status
 from plumbus.scheduling.queue import Ticket
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 OWN_LISTENERS = 3  # of the engine itself: the search index, who may begin, and notifications
 
 

@@ -55,7 +55,7 @@ class WebReceiver:
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get('content-length') or 0))
                 receiver.requests.append((self.command, self.path, body))
-                receiver.hold.wait(30)
+                receiver.hold.wait(60)
                 self.send_response(receiver.status)
                 if receiver.location:
                     self.send_header('Location', receiver.location)

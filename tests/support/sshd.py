@@ -209,7 +209,7 @@ class Sshd:
         for kind in self.host_key_types:
             self._host_key(kind).unlink(missing_ok=True)
             arguments = ['-q', '-t', kind, '-N', '', '-C', 'sample', '-f', str(self._host_key(kind))]
-            subprocess.run(['ssh-keygen', *arguments], check=True, stdin=subprocess.DEVNULL, timeout=30)
+            subprocess.run(['ssh-keygen', *arguments], check=True, stdin=subprocess.DEVNULL, timeout=60)
 
     def _listen(self, port: int = 0) -> None:
         for _ in range(5):  # another program may take the free port in between
@@ -244,7 +244,7 @@ class Sshd:
             )  # fmt: skip
 
     def _answers(self) -> bool:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self._process and self._process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), timeout=5) as link:
                 if link.recv(4) == b'SSH-':
@@ -261,7 +261,7 @@ class Sshd:
         for pid in sessions:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def free_port() -> int:
@@ -306,7 +306,7 @@ def _run(argv: list[str], text: str = '') -> subprocess.CompletedProcess[str]:
 
 def _retried(argv: list[str], text: str = '') -> None:
     # /etc/passwd is locked while another test worker makes its user.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (done := _run(argv, text)).returncode and time.monotonic() < deadline:
         time.sleep(0.2)
     if done.returncode:

@@ -16,7 +16,7 @@ import httpx
 import socketio
 
 ACKNOWLEDGED_EVERY_S = 3.0
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 Elements = dict[str, dict[str, Any]]
 
 

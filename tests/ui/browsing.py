@@ -7,7 +7,8 @@ from nicegui.events import GenericEventArguments, handle_event
 from nicegui.testing import User
 
 from tests.support.past import Past
-from tests.ui.conftest import rows, until
+from tests.support.visitor import until
+from tests.ui.conftest import rows
 
 
 def at(lived: Past, **query: object) -> str:

@@ -1,19 +1,18 @@
 """What the page tests share: sample data behind the engine's doors, and a simulated visitor without a browser."""
 
-import asyncio
 import logging
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from nicegui import ui
-from nicegui.testing import User, user_simulation
+from nicegui.testing import User
 
 from tests.support.page_engine import PageEngine
 from tests.support.past import Past, past
 from tests.support.sshd import Sshd
+from tests.support.visitor import simulated, until
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def engine() -> PageEngine:
 @pytest.fixture
 async def user(engine: PageEngine, caplog: pytest.LogCaptureFixture) -> AsyncIterator[User]:
     """Someone before the pages; the test fails if a page logs an error."""
-    async with user_simulation() as visitor:
+    async with simulated() as visitor:
         from pages import register_all  # the simulation forgets the modules of pages after each test
 
         register_all(engine)
@@ -48,14 +47,6 @@ async def visitor(user: User, lived: Past) -> User:
     """Someone who is logged in to the real engine."""
     user.http_client.cookies.set('plumbus_session', lived.token)
     return user
-
-
-async def until(holds: Callable[[], bool], seconds: float = 5) -> None:
-    """Wait until something holds; fail if it never does."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, 'it never came to hold'
-        await asyncio.sleep(0.02)
 
 
 async def rows(user: User, label: str) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from nicegui.testing import User
 
 from plumbus.model import Backup, Status
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import field, rows, until
+from tests.support.visitor import until
+from tests.ui.conftest import field, rows
 
 
 def good_one(engine: PageEngine) -> Backup:
@@ -17,18 +18,18 @@ async def test_it_verifies_a_snapshot_and_shows_how_far_it_is(user: User, engine
     backup = good_one(engine)
     await user.open(f'/backups/{backup.id}')
     await user.should_see('not verified yet')
-    await user.should_see('Verify', retries=10)
+    await user.should_see('Verify')
     user.find('Verify').click()
-    await user.should_see('waiting', retries=10)
+    await user.should_see('waiting')
     run = engine.verifications.list[0]
     engine.verifications.move(run, 40)
-    await user.should_see('40 %', retries=20)
+    await user.should_see('40 %')
     await user.should_see('40 s left')
     await user.should_not_see('Verify')
     engine.verifications.move(run, 80)
-    await user.should_see('80 %', retries=20)
+    await user.should_see('80 %')
     engine.verifications.end(run, [])
-    await user.should_see('every file is as it was stored', retries=20)
+    await user.should_see('every file is as it was stored')
     await user.should_see('Verify')
 
 
@@ -44,7 +45,7 @@ async def test_it_lists_what_is_damaged_and_what_to_do(user: User, engine: PageE
         'smartctl',
         'backup 9',
     ):
-        await user.should_see(words, retries=10)
+        await user.should_see(words)
 
 
 async def test_it_stops_a_verification_and_says_so(user: User, engine: PageEngine) -> None:
@@ -52,19 +53,19 @@ async def test_it_stops_a_verification_and_says_so(user: User, engine: PageEngin
     run = engine.verifications.start(backup.id)
     engine.verifications.move(run, 12)
     await user.open(f'/backups/{backup.id}')
-    await user.should_see('12 %', retries=10)
+    await user.should_see('12 %')
     user.find('Stop').click()
     await until(lambda: run.status == Status.CANCELLED)
-    await user.should_see('someone stopped it', retries=20)
+    await user.should_see('someone stopped it')
 
 
 async def test_a_verification_of_another_backup_changes_nothing(user: User, engine: PageEngine) -> None:
     backup = good_one(engine)
     other = next(one for one in engine.backup_list if one.status == Status.COMPLETED and one is not backup)
     await user.open(f'/backups/{backup.id}')
-    await user.should_see('not verified yet', retries=10)
+    await user.should_see('not verified yet')
     engine.verifications.end(engine.verifications.start(other.id), [])
-    await user.should_see('not verified yet', retries=10)
+    await user.should_see('not verified yet')
 
 
 async def test_it_marks_a_damaged_backup_in_the_history(user: User, engine: PageEngine) -> None:
@@ -93,7 +94,7 @@ async def test_what_happens_elsewhere_costs_no_half_written_note(user: User, eng
     field(user, 'Note').value = 'half a sen'
     backup.pinned = True
     engine.tell('backup', backup.id)
-    await user.should_see('Unpin', retries=20)
+    await user.should_see('Unpin')
     assert field(user, 'Note').value == 'half a sen'
 
 
@@ -108,7 +109,7 @@ async def test_it_explains_a_shrunk_source_and_takes_the_word_of_who_knows(
     await user.should_see('the older ones stay')
     user.find('It is right so').click()
     await until(lambda: not backup.suspicious)
-    await user.should_not_see('It is right so', retries=10)
+    await user.should_not_see('It is right so')
 
 
 async def test_it_says_how_owners_are_kept_where_that_is_not_plain(user: User, engine: PageEngine) -> None:

@@ -8,8 +8,9 @@ from nicegui.testing import User
 
 from plumbus.engine import Engine
 from tests.support.past import HOSTILE, MANY, Past
+from tests.support.visitor import until
 from tests.ui.browsing import act, at, bars, by_label, labelled, names, user_click
-from tests.ui.conftest import rows, until
+from tests.ui.conftest import rows
 
 
 @pytest.fixture
@@ -38,13 +39,13 @@ async def test_it_goes_back_in_time_and_stays_in_the_folder(visitor: User, lived
 
 async def test_it_says_what_a_snapshot_lacks(visitor: User, lived: Past) -> None:
     await visitor.open(at(lived, snapshot=3))
-    await visitor.should_see('This snapshot is not complete.', retries=20)
+    await visitor.should_see('This snapshot is not complete.')
     await visitor.should_see('locked.txt')
 
 
 async def test_it_says_when_there_was_no_such_folder_and_leads_up(visitor: User, lived: Past) -> None:
     await visitor.open(at(lived, path='never/there'))
-    await visitor.should_see('There was no such folder then', retries=20)
+    await visitor.should_see('There was no such folder then')
 
 
 async def test_it_keeps_ticks_from_page_to_page_and_folder_to_folder(visitor: User, lived: Past) -> None:
@@ -56,7 +57,7 @@ async def test_it_keeps_ticks_from_page_to_page_and_folder_to_folder(visitor: Us
     user_click(table, 'request', {'pagination': {**table.pagination, 'page': 2}})
     await until(lambda: 'file-026.txt' in names(table.rows))
     await act(visitor, 'Files', 'tick', 'file-026.txt')
-    await visitor.should_see('2 files, 29 B', retries=20)
+    await visitor.should_see('2 files, 29 B')
     user_click(
         table,
         'request',
@@ -66,9 +67,9 @@ async def test_it_keeps_ticks_from_page_to_page_and_folder_to_folder(visitor: Us
     visitor.find('pi').click()
     await until(lambda: 'pictures' in names(by_label(visitor, 'Files').rows))
     await act(visitor, 'Files', 'tick', 'pictures')
-    await visitor.should_see('2 files, 29 B and 1 folder', retries=20)
+    await visitor.should_see('2 files, 29 B and 1 folder')
     await act(visitor, 'Files', 'tick', 'many')
-    await visitor.should_see('2 folders', retries=20)
+    await visitor.should_see('2 folders')
     links = sorted(
         item.props['href'] for item in visitor.find(kind=ui.menu_item).elements if 'href' in item.props
     )
@@ -85,7 +86,7 @@ async def test_it_shows_hostile_names_as_they_are(visitor: User, lived: Past) ->
         HOSTILE, r'new\nline.txt', r'inv\#377\#376alid', r'gpj\u202etxt.exe', r'tab\there', '-rf', r'back\slash'
     }  # fmt: skip
     await act(visitor, 'Files', 'open', r'inv\#377\#376alid')
-    await visitor.should_see('1 version', retries=20)
+    await visitor.should_see('1 version')
     await visitor.should_see('odd')
 
 
@@ -99,7 +100,7 @@ async def test_it_finds_a_deleted_file_and_leads_to_where_it_was(visitor: User, 
     found = (await rows(visitor, 'Found'))[0]
     assert (found['name']['text'], found['state']['text']) == ('notes.txt', 'gone by now')
     await act(visitor, 'Found', 'open', 'notes.txt')
-    await visitor.should_see('smooth out the dinglebop', retries=20)
+    await visitor.should_see('smooth out the dinglebop')
     await visitor.should_see('gone by now')
     assert bars(visitor)[1].props['aria-current'] == 'true'
     assert 'notes.txt' in names(await rows(visitor, 'Files'))
@@ -111,15 +112,15 @@ async def test_it_searches_as_widely_as_one_wants(visitor: User, lived: Past, sc
     if seen:
         assert names(await rows(visitor, 'Found')) == ['notes.txt']
     else:
-        await visitor.should_see('Nothing goes by that name', retries=20)
+        await visitor.should_see('Nothing goes by that name')
 
 
 async def test_it_shows_the_versions_of_a_file_and_what_changed_between_two(
     visitor: User, lived: Past
 ) -> None:
     await visitor.open(at(lived, path='.homeassistant', file='.homeassistant/automations.yaml'))
-    await visitor.should_see('4 versions', retries=20)
-    await visitor.should_see('at: "23:45:00"', retries=20)
+    await visitor.should_see('4 versions')
+    await visitor.should_see('at: "23:45:00"')
     assert visitor.client
     everything = sorted(visitor.client.elements.values(), key=lambda e: e.id)
     compare = [
@@ -127,7 +128,7 @@ async def test_it_shows_the_versions_of_a_file_and_what_changed_between_two(
     ]
     assert len(compare) == 4
     user_click(compare[-1], 'click', {})
-    await visitor.should_see('-    at: "22:30:00"', retries=20)
+    await visitor.should_see('-    at: "22:30:00"')
     await visitor.should_see('+    at: "23:45:00"')
     assert 'mode: single' in str([e.text for e in visitor.find('mode: single').elements])
 
@@ -137,7 +138,7 @@ async def test_it_shows_pictures_and_offers_what_it_cannot_show(visitor: User, l
     picture = await labelled(visitor, 'File')
     await until(lambda: any('preview?' in str(e.props.get('src', '')) for e in picture.descendants()))
     await visitor.open(at(lived, path='.homeassistant', file='.homeassistant/home-assistant.db'))
-    await visitor.should_see('There is no preview of this kind of file', retries=20)
+    await visitor.should_see('There is no preview of this kind of file')
 
 
 async def test_it_compares_two_snapshots_below_a_folder(visitor: User, lived: Past) -> None:
@@ -152,6 +153,6 @@ async def test_it_compares_two_snapshots_below_a_folder(visitor: User, lived: Pa
 
 async def test_addresses_that_make_no_sense_lead_to_something_that_does(visitor: User) -> None:
     await visitor.open('/browse?job=<b>&snapshot=-1&path=../../etc&in=fleeb&against=x')
-    await visitor.should_see('There was no such folder then', retries=20)
+    await visitor.should_see('There was no such folder then')
     await visitor.open('/browse?job=99999')
-    await visitor.should_see('There is no job', retries=20)
+    await visitor.should_see('There is no job')

@@ -7,7 +7,7 @@ from nicegui import background_tasks, ui
 from nicegui.testing import User
 
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import until
+from tests.support.visitor import until
 
 
 async def test_an_answer_for_a_closed_page_is_not_shown(user: User, engine: PageEngine) -> None:

@@ -9,7 +9,8 @@ from nicegui.testing import User
 from plumbus.errors import ClientError
 from plumbus.model import ConnectionTest, HostKey
 from tests.support.page_engine import FINGERPRINT, PageEngine
-from tests.ui.conftest import field, until
+from tests.support.visitor import until
+from tests.ui.conftest import field
 
 REFUSED = ClientError(
     '192.168.30.99 refuses connections on port 22.', 'Start sshd there, or check the port.', 'refused'
@@ -25,11 +26,11 @@ async def fill(user: User, **values: Any) -> None:
 async def test_it_adds_a_client_in_three_steps(user: User, engine: PageEngine) -> None:
     await fill(user, Address='192.168.30.99', Name='attic-pi', Login_name='pi')
     user.find('Test the connection').click()
-    await user.should_see(FINGERPRINT, retries=10)
+    await user.should_see(FINGERPRINT)
     await user.should_see('3.4.1')
     user.find('Trust and save').click()
-    await user.should_see('attic-pi is saved', retries=10)
-    await user.should_see('/home: everyone’s files', retries=10)
+    await user.should_see('attic-pi is saved')
+    await user.should_see('/home: everyone’s files')
     assert engine.client_list[-1].host_key == FINGERPRINT
     user.find('Set up the job').click()
     await until(lambda: user.back_history[-1] == '/jobs/new?client=13&path=%2Fetc&path=%2Fhome')
@@ -38,7 +39,7 @@ async def test_it_adds_a_client_in_three_steps(user: User, engine: PageEngine) -
 async def test_it_takes_the_address_for_a_name(user: User, engine: PageEngine) -> None:
     await fill(user, Address='pi.local', Login_name='pi')
     user.find('Test the connection').click()
-    await user.should_see('Trust and save', retries=10)
+    await user.should_see('Trust and save')
     user.find('Trust and save').click()
     await until(lambda: engine.client_list[-1].name == 'pi.local')
 
@@ -49,7 +50,7 @@ async def test_it_tells_what_is_wrong_with_the_connection_and_how_to_mend_it(
     engine.clients.trouble = REFUSED
     await fill(user, Address='192.168.30.99', Login_name='pi')
     user.find('Test the connection').click()
-    await user.should_see(REFUSED.message, retries=10)
+    await user.should_see(REFUSED.message)
     await user.should_see(REFUSED.remedy)
     await user.should_see('Save anyway')
     await user.should_not_see('Trust and save')
@@ -74,7 +75,7 @@ async def test_it_installs_the_key_with_a_password_that_is_not_kept(
     field(user, 'How to log in').value = 'install'
     field(user, 'Password of that login').value = 'juice'
     user.find('Test the connection').click()
-    await user.should_see('Trust and save', retries=10)
+    await user.should_see('Trust and save')
     user.find('Trust and save').click()
     await until(lambda: used == [(13, 'juice')])
 
@@ -91,9 +92,9 @@ async def test_it_asks_before_it_trusts_a_changed_key(
     monkeypatch.setattr(engine.clients, 'test', lambda number: changed)
     await user.open('/clients/3')
     user.find('Test').click()
-    await user.should_see('It shows another key than before.', retries=10)
+    await user.should_see('It shows another key than before.')
     user.find('Trust the new key …').click()
-    await user.should_see('is forgotten', retries=10)
+    await user.should_see('is forgotten')
     assert engine.clients.get(3).host_key != FINGERPRINT
     user.find('Trust it').click()
     await until(lambda: engine.clients.get(3).host_key == FINGERPRINT)
@@ -102,7 +103,7 @@ async def test_it_asks_before_it_trusts_a_changed_key(
 async def test_it_names_what_is_lost_before_it_deletes(user: User, engine: PageEngine) -> None:
     await user.open('/clients/9')
     user.find('Delete').click()
-    await user.should_see('Delete garden-pi?', retries=10)
+    await user.should_see('Delete garden-pi?')
     await user.should_see('2 jobs')
     user.find('Keep it').click()
     assert engine.clients.get(9)
@@ -112,7 +113,7 @@ async def test_it_names_what_is_lost_before_it_deletes(user: User, engine: PageE
 async def test_it_deletes_when_told_so(user: User, engine: PageEngine) -> None:
     await user.open('/clients/9')
     user.find('Delete').click()
-    await user.should_see('Delete garden-pi?', retries=10)
+    await user.should_see('Delete garden-pi?')
     user.find(marker='confirm').click()
     await until(lambda: 9 not in {client.id for client in engine.client_list})
     await until(lambda: user.back_history[-1] == '/clients')
@@ -130,7 +131,7 @@ async def test_it_says_when_somebody_else_was_faster(user: User, engine: PageEng
     engine.clients.update(3, {'name': 'theirs'})
     field(user, 'Name').value = 'mine'
     user.find('Save').click()
-    await user.should_see('Someone changed this client in the meantime.', retries=10)
+    await user.should_see('Someone changed this client in the meantime.')
     assert engine.clients.get(3).name == 'theirs'
 
 
@@ -150,18 +151,18 @@ async def test_it_makes_no_second_client_when_something_fails_after_the_first_wa
     field(user, 'How to log in').value = 'install'
     field(user, 'Password of that login').value = 'wrong'
     user.find('Test the connection').click()
-    await user.should_see('Trust and save', retries=10)
+    await user.should_see('Trust and save')
     user.find('Trust and save').click()
-    await user.should_see(REFUSED.message, retries=10)
+    await user.should_see(REFUSED.message)
     assert len(engine.client_list) == before + 1
     user.find(kind=ui.button, content='Back').click()
-    await user.should_see('Test the connection', retries=10)
+    await user.should_see('Test the connection')
     field(user, 'Name').value = 'attic-pi'
     field(user, 'Password of that login').value = 'right'
     user.find('Test the connection').click()
-    await user.should_see('Trust and save', retries=10)
+    await user.should_see('Trust and save')
     user.find('Trust and save').click()
-    await user.should_see('attic-pi is saved', retries=10)
+    await user.should_see('attic-pi is saved')
     assert tries == ['wrong', 'right']
     assert [client.name for client in engine.client_list[before:]] == ['attic-pi']
     assert not engine.client_list[-1].has_password
@@ -207,7 +208,7 @@ async def test_it_saves_again_after_installing_the_key_failed(
     field(user, 'How to log in').value = 'install'
     field(user, 'Password of that login').value = 'juice'
     user.find('Save').click()
-    await user.should_see(REFUSED.message, retries=10)
+    await user.should_see(REFUSED.message)
     stored = engine.clients.get(3)
     assert (stored.auth_method, stored.has_password, stored.revision) == ('password', True, 2)
     user.find('Save').click()
@@ -226,12 +227,12 @@ async def test_a_changed_host_key_is_shown_beside_the_old_one(
     monkeypatch.setattr(engine.clients, 'test', lambda _: changed)
     await user.open(f'/clients/{engine.client_list[0].id}')
     user.find(content='Test', kind=ui.button).click()
-    await user.should_see('Pinned so far', retries=10)
+    await user.should_see('Pinned so far')
     await user.should_see('Shown now')
     await user.should_see(new)
     await user.should_see('ssh-keygen -lf')
     user.find('Trust the new key').click()
-    await user.should_see(f'Trust {new} from now on?', retries=10)
+    await user.should_see(f'Trust {new} from now on?')
     await user.should_see(f'The key pinned so far, {old}, is forgotten.')
     user.find('Trust it').click()
     await until(lambda: engine.client_list[0].host_key == new)

@@ -5,7 +5,8 @@ from nicegui import ui
 from nicegui.testing import User
 
 from pages.widgets.logview import KEPT, MOST_BLOCKS, TOGETHER, LogView
-from tests.ui.conftest import log_of, until
+from tests.support.visitor import until
+from tests.ui.conftest import log_of
 
 FRAME = 80
 MOST = {

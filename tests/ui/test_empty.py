@@ -24,5 +24,5 @@ def engine() -> PageEngine:
 )
 async def test_it_says_what_to_do_next(user: User, address: str, words: str, target: str) -> None:
     client = await user.open(address)
-    await user.should_see(words, retries=10)
+    await user.should_see(words)
     assert target in {element.props.get('href') for element in client.elements.values()}

@@ -11,7 +11,7 @@ from tests.support.page_engine import PageEngine
 
 async def _searched(user: User, words: str) -> None:
     user.find(marker='search').click()
-    await user.should_see('Every file in every snapshot', retries=10)
+    await user.should_see('Every file in every snapshot')
     next(iter(user.find(kind=ui.input, marker='search-field').elements)).set_value(words)
 
 
@@ -19,23 +19,23 @@ async def test_it_finds_clients_jobs_and_files_in_groups(user: User) -> None:
     await user.open('/settings')
     await _searched(user, 'home')
     for words in ('Clients', 'Jobs', 'Files', 'homeassistant', '.homeassistant'):
-        await user.should_see(words, retries=20)
+        await user.should_see(words)
 
 
 async def test_enter_opens_what_the_arrows_chose(user: User, engine: PageEngine) -> None:
     await user.open('/settings')
     await _searched(user, 'pi')
-    await user.should_see('garden-pi', retries=20)
+    await user.should_see('garden-pi')
     box = user.find(kind=ui.input, marker='search-field')
     box.trigger('keydown.down.prevent').trigger('keydown.enter.prevent')
     second = [client for client in engine.clients.all() if 'pi' in client.name][1]
-    await user.should_see(second.host, retries=20)
+    await user.should_see(second.host)
 
 
 async def test_it_says_so_when_nothing_goes_by_that_name(user: User) -> None:
     await user.open('/settings')
     await _searched(user, 'interdimensional cable')
-    await user.should_see('Nothing goes by that name', retries=20)
+    await user.should_see('Nothing goes by that name')
 
 
 def test_it_looks_at_names_addresses_and_paths(engine: PageEngine) -> None:

@@ -7,7 +7,7 @@ from nicegui import ui
 from nicegui.testing import User
 
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import until
+from tests.support.visitor import until
 
 PAGES = [
     '/', '/clients', '/clients/new', '/clients/3', '/clients/3/edit', '/jobs', '/jobs/new', '/jobs/3', '/jobs/3/edit', '/backups',
@@ -20,7 +20,7 @@ async def test_it_draws_the_navigation_on_every_page(user: User, address: str) -
     await user.open(address)
     for words in ('Dashboard', 'Clients', 'Jobs', 'Backups', 'Settings'):
         await user.should_see(words)
-    await user.should_see('2 running', retries=10)
+    await user.should_see('2 running')
 
 
 @pytest.mark.parametrize(
@@ -46,16 +46,16 @@ async def test_it_answers_404_for_addresses_that_make_no_sense(user: User, addre
 async def test_it_counts_clients_jobs_and_failing_jobs(user: User, engine: PageEngine) -> None:
     await user.open('/settings')
     for number in (len(engine.clients.all()), len(engine.jobs.all()), 2):
-        await user.should_see(str(number), retries=10)
+        await user.should_see(str(number))
 
 
 async def test_it_notices_when_a_backup_ends(user: User, engine: PageEngine) -> None:
     await user.open('/settings')
-    await user.should_see('2 running', retries=10)
+    await user.should_see('2 running')
     engine.finish(engine.backups.get(501))
-    await user.should_see('1 running', retries=20)
+    await user.should_see('1 running')
     engine.finish(engine.backups.get(502))
-    await user.should_see('idle', retries=20)
+    await user.should_see('idle')
 
 
 async def test_it_remembers_the_theme(user: User, engine: PageEngine) -> None:

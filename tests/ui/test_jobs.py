@@ -6,7 +6,8 @@ from nicegui.testing import User
 from plumbus.model import Retention
 from tests.support import page_data
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import field, until
+from tests.support.visitor import until
+from tests.ui.conftest import field
 
 
 async def tree_of(user: User) -> ui.tree:
@@ -70,7 +71,7 @@ async def test_it_wants_something_ticked(user: User, engine: PageEngine) -> None
     await user.open('/jobs/new?client=3')
     await tree_of(user)
     user.find('Save job').click()
-    await user.should_see('tick at least one folder', retries=10)
+    await user.should_see('tick at least one folder')
     assert len(engine.job_list) == before
 
 
@@ -87,18 +88,18 @@ async def test_it_takes_a_path_by_hand(user: User) -> None:
 
 async def test_it_tells_the_schedule_while_one_chooses(user: User) -> None:
     await user.open('/jobs/new?client=3')
-    await user.should_see('Every day at 02:00', retries=10)
+    await user.should_see('Every day at 02:00')
     user.find('Weekly').click()
-    await user.should_see('Every Monday at 02:00', retries=10)
+    await user.should_see('Every Monday at 02:00')
     user.find('Fr').click()
-    await user.should_see('Every Monday and Friday at 02:00', retries=10)
+    await user.should_see('Every Monday and Friday at 02:00')
     field(user, 'Time of day').value = '23:45'
-    await user.should_see('Every Monday and Friday at 23:45', retries=10)
+    await user.should_see('Every Monday and Friday at 23:45')
     user.find('Custom').click()
     field(user, 'Cron expression').value = 'fleeb'
-    await user.should_see('Must have five fields', retries=10)
+    await user.should_see('Must have five fields')
     user.find('Manual').click()
-    await user.should_see('Runs only when you press', retries=10)
+    await user.should_see('Runs only when you press')
 
 
 async def test_it_keeps_presets_and_numbers_of_the_retention_in_step(user: User) -> None:
@@ -115,7 +116,7 @@ async def test_it_opens_a_job_as_it_was_saved(user: User, engine: PageEngine) ->
     await user.open('/jobs/2/edit')
     assert field(user, 'Name of the job').value == 'config + media'
     assert field(user, 'Patterns').value == '*.tmp'
-    await user.should_see('without /home/pi/.cache', retries=10)
+    await user.should_see('without /home/pi/.cache')
     field(user, 'Retries').value = 5
     user.find('Save job').click()
     await until(lambda: engine.jobs.get(2).retries == 5)
@@ -125,7 +126,7 @@ async def test_it_opens_a_job_as_it_was_saved(user: User, engine: PageEngine) ->
 
 async def test_it_survives_an_address_that_makes_no_sense(user: User) -> None:
     await user.open('/jobs/new?client=abc&path=relative&path=/etc')
-    await user.should_see('Choose a client first', retries=10)
+    await user.should_see('Choose a client first')
 
 
 async def test_it_pauses_a_job_and_turns_it_on_again(user: User, engine: PageEngine) -> None:
@@ -133,29 +134,29 @@ async def test_it_pauses_a_job_and_turns_it_on_again(user: User, engine: PageEng
     user.find('Pause').click()
     await until(lambda: not engine.jobs.get(1).enabled)
     engine.tell('job', 1)
-    await user.should_see('Turn on', retries=20)
+    await user.should_see('Turn on')
 
 
 async def test_it_says_when_the_job_runs_already(user: User, engine: PageEngine) -> None:
     await user.open('/jobs/1')
     engine.jobs.run(1)
     user.find('Run now').click()
-    await user.should_see('is already running', retries=10)
+    await user.should_see('is already running')
 
 
 async def test_it_tells_what_another_retention_would_remove(user: User) -> None:
     await user.open('/jobs/2/edit')
-    await user.should_see('stay and', retries=10)
+    await user.should_see('stay and')
     user.find('Everything').click()
-    await user.should_see('snapshots stay.', retries=10)
+    await user.should_see('snapshots stay.')
     field(user, 'Last').value = 1
-    await user.should_see(', 1 stays and', retries=10)
+    await user.should_see(', 1 stays and')
     await user.should_see('stays: last')
 
 
 async def test_a_new_job_has_nothing_to_remove(user: User) -> None:
     await user.open('/jobs/new?client=3')
-    await user.should_see('At most', retries=10)
+    await user.should_see('At most')
     await user.should_not_see('Which ones')
 
 

@@ -7,7 +7,8 @@ from nicegui.testing import User
 from plumbus.errors import StoreError
 from tests.support import page_data
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import rows, until
+from tests.support.visitor import until
+from tests.ui.conftest import rows
 
 
 async def test_it_shows_the_first_page_of_the_history_and_the_next_on_request(user: User) -> None:
@@ -31,9 +32,9 @@ async def test_it_narrows_the_history_by_what_stands_in_the_address(user: User, 
 
 async def test_it_ignores_filters_that_make_no_sense(user: User) -> None:
     await user.open('/backups?client=<b>&job=-1&status=fleeb&q=' + 'x' * 5000)
-    await user.should_see('No backup fits these filters', retries=10)
+    await user.should_see('No backup fits these filters')
     await user.open('/backups?client=99999')
-    await user.should_see('No backup fits these filters', retries=10)
+    await user.should_see('No backup fits these filters')
 
 
 async def test_it_searches_as_one_types(user: User) -> None:
@@ -109,8 +110,8 @@ async def test_what_cannot_be_loaded_says_why_and_is_there_when_it_can(
     with monkeypatch.context() as broken:
         broken.setattr(getattr(engine, part), name, fail)
         client = await user.open(address)
-        await user.should_see('Look after its cable.', retries=20)
+        await user.should_see('Look after its cable.')
         assert not any(isinstance(one, ui.skeleton) for one in client.elements.values())
     user.find('Try again').click()
-    await user.should_see(kind=ui.table, retries=20)
+    await user.should_see(kind=ui.table)
     await user.should_not_see('Look after its cable.')

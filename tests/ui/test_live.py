@@ -14,7 +14,7 @@ from pages.widgets.logview import unseen
 from plumbus.events import Changed, Event, EventBus, Logged, Progressed
 from plumbus.model import Progress
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import until
+from tests.support.visitor import until
 
 
 def words_of(client: Client) -> str:
@@ -121,8 +121,8 @@ async def test_it_ends_with_the_page(user: User, engine: PageEngine) -> None:
 
 async def test_it_stays_quiet_when_the_page_has_gone_in_between(user: User, engine: PageEngine) -> None:
     client = await user.open('/backups/501')
-    await user.should_see('64 %', retries=10)
+    await user.should_see('64 %')
     engine.move(engine.backups.get(501), 80)
     client.delete()
     await user.open('/jobs')
-    await user.should_see('2 running', retries=10)
+    await user.should_see('2 running')

@@ -13,7 +13,8 @@ from plumbus.engine import Engine
 from plumbus.events import Changed, Progressed
 from plumbus.model import Actor, Progress, Restore, Scope, Status, acting
 from tests.support.past import PASSWORD, Past
-from tests.ui.conftest import field, until
+from tests.support.visitor import until
+from tests.ui.conftest import field
 from tests.ui.test_live import words_of
 
 NUMBERS = itertools.count(1)
@@ -199,7 +200,7 @@ async def test_a_change_shows_on_the_open_page(
     before = words_of(client)
     expected = change(furnished)
     assert expected not in before
-    await until(lambda: expected in words_of(client), seconds=20)
+    await until(lambda: expected in words_of(client))
 
 
 def test_the_table_holds_every_page(visitor: User) -> None:
@@ -221,7 +222,7 @@ async def test_a_page_says_that_what_it_is_about_was_deleted(
     number = max(one.id for one in service.all())
     client = await visitor.open(address.format(number))
     service.delete(number)
-    await until(lambda: sentence in words_of(client), seconds=20)
+    await until(lambda: sentence in words_of(client))
 
 
 async def test_the_header_counts_and_lists_restores(visitor: User, furnished: Past) -> None:
@@ -274,7 +275,7 @@ async def test_who_saves_second_is_told_and_overwrites_nothing(
     )
     for listener in save._event_listeners.values():
         save._handle_event({'listener_id': listener.id, 'args': {}})
-    await visitor.should_see('in the meantime', retries=50)
+    await visitor.should_see('in the meantime')
     assert stored(furnished.engine) == theirs
 
 
@@ -282,10 +283,10 @@ async def test_settings_that_somebody_else_changed_are_not_overwritten(
     visitor: User, furnished: Past
 ) -> None:
     await visitor.open('/settings/notifications')
-    await visitor.should_see('Remind again after', retries=50)
+    await visitor.should_see('Remind again after')
     field(visitor, 'The disk is low below … percent').value = 33
     theirs = other_reminders(furnished)
     visitor.find('Save').click()
-    await visitor.should_see('Someone changed these settings in the meantime.', retries=50)
+    await visitor.should_see('Someone changed these settings in the meantime.')
     stored = furnished.engine.notifications.settings()
     assert (str(stored.reminder_hours), stored.disk_low_percent) == (theirs, 10)

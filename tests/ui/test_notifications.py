@@ -14,7 +14,8 @@ from plumbus.notify.attempt import Attempts
 from plumbus.notify.services import AppriseSender
 from tests.support import page_data
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import field, rows, until
+from tests.support.visitor import until
+from tests.ui.conftest import field, rows
 
 HOME = '/settings/notifications'
 
@@ -47,16 +48,16 @@ async def test_a_test_message_says_what_became_of_it(user: User) -> None:
     await user.open(HOME)
     await rows(user, 'Targets')
     await act(user, 'test', 1)
-    await user.should_see('Mail to Ada: E-Mail took the message. Look whether it arrived.', retries=20)
+    await user.should_see('Mail to Ada: E-Mail took the message. Look whether it arrived.')
     await act(user, 'test', 2)
-    await user.should_see('Family chat: The test message could not be delivered.', retries=20)
+    await user.should_see('Family chat: The test message could not be delivered.')
 
 
 async def test_it_asks_before_it_forgets_a_target(user: User, engine: PageEngine) -> None:
     await user.open(HOME)
     await rows(user, 'Targets')
     await act(user, 'delete', 2)
-    await user.should_see('The target Family chat, with its URL', retries=20)
+    await user.should_see('The target Family chat, with its URL')
     user.find(marker='confirm').click()
     await until(lambda: [one.id for one in engine.notifications.targets] == [1, 3])
 
@@ -71,7 +72,7 @@ async def test_it_adds_a_target_with_a_form_of_its_service(user: User, engine: P
     field(user, 'Topic').value = 'fleeb/juice'
     user.find('A job is overdue').click()
     user.find('Send a test message').click()
-    await user.should_see('Fake took the message.', retries=20)
+    await user.should_see('Fake took the message.')
     user.find('Save').click()
     await until(lambda: len(engine.notifications.targets) == 4)
     target = engine.notifications.targets[-1]
@@ -104,7 +105,7 @@ async def test_a_change_leaves_the_url_alone_unless_another_one_is_entered(
 
 async def test_it_changes_reminders_and_the_day_of_the_report(user: User, engine: PageEngine) -> None:
     await user.open(HOME)
-    await user.should_see('Weekly report on', retries=20)
+    await user.should_see('Weekly report on')
     field(user, 'Weekly report on').value = 4
     field(user, 'Remind again after … hours').value = 0
     user.find('Save').click()
@@ -114,12 +115,10 @@ async def test_it_changes_reminders_and_the_day_of_the_report(user: User, engine
 
 async def test_settings_lead_there_and_warn_when_nobody_is_told(user: User, engine: PageEngine) -> None:
     await user.open('/settings')
-    await user.should_see(
-        '2 targets are told when something goes wrong: Mail to Ada, Family chat', retries=20
-    )
+    await user.should_see('2 targets are told when something goes wrong: Mail to Ada, Family chat')
     engine.notifications.targets.clear()
     await user.open('/settings')
-    await user.should_see('Nobody is told when a backup fails.', retries=20)
+    await user.should_see('Nobody is told when a backup fails.')
 
 
 async def test_a_job_keeps_its_ping_url_until_it_is_told_to_forget(

@@ -10,14 +10,15 @@ import pytest
 from argon2 import PasswordHasher
 from httpx import ASGITransport, AsyncClient
 from nicegui import Client, app, ui
-from nicegui.testing import User, user_simulation
+from nicegui.testing import User
 
 from plumbus.api.application import create_api
 from plumbus.api.security import Gate, Guard
 from plumbus.config import Settings
 from plumbus.model import Status
 from tests.support.fake_engine import ScriptedEngine
-from tests.ui.conftest import field, rows, until
+from tests.support.visitor import simulated, until
+from tests.ui.conftest import field, rows
 
 PASSWORD = 'fleeb juice 42'
 ACTS = {
@@ -38,7 +39,7 @@ def house(tmp_path: Path) -> Iterator[ScriptedEngine]:
         engine.users.create({'username': name, 'role': role, 'password': PASSWORD})
     engine.clients.create({'name': 'attic', 'host': 'pi.local', 'username': 'pi'})
     engine.jobs.create({'client_id': 1, 'name': 'home', 'source_paths': ['/home']})
-    engine.backups.wait(engine.jobs.run(1).id, 20)
+    engine.backups.wait(engine.jobs.run(1).id, 60)
     yield engine
     engine.stop()
 
@@ -46,7 +47,7 @@ def house(tmp_path: Path) -> Iterator[ScriptedEngine]:
 @pytest.fixture
 async def guest(house: ScriptedEngine) -> AsyncIterator[User]:
     """Somebody before the pages, not logged in."""
-    async with user_simulation() as visitor:
+    async with simulated() as visitor:
         from pages import register_all
 
         register_all(house.door)
@@ -116,7 +117,7 @@ class TestRoles:
         assert ada
         house.users.update(ada.id, {'role': 'viewer'})
         guest.find('Run now').click()
-        await guest.should_see('Your role does not allow this.', retries=10)
+        await guest.should_see('Your role does not allow this.')
         assert house.backups.page().total == 1
 
 
@@ -144,7 +145,7 @@ class TestAccount:
     async def test_it_ends_another_login(self, admin: User, house: ScriptedEngine) -> None:
         other = house.accounts.login('admin', PASSWORD, '10.0.0.7', 'curl/8')
         await admin.open('/account')
-        await admin.should_see('Firefox on Linux', retries=10)
+        await admin.should_see('Firefox on Linux')
         await admin.should_see('this one')
         admin.find('End').click()
         await until(lambda: house.accounts.session_user(other) is None)
@@ -152,10 +153,10 @@ class TestAccount:
 
     async def test_it_sets_up_a_second_factor(self, admin: User, house: ScriptedEngine) -> None:
         await admin.open('/account')
-        await admin.should_see('Set it up', retries=10)
+        await admin.should_see('Set it up')
         field(admin, 'Your password').value = PASSWORD
         admin.find('Set it up').click()
-        await admin.should_see('Turn it on', retries=10)
+        await admin.should_see('Turn it on')
         assert admin.client
         [shown] = [e for e in admin.client.elements.values() if 'mono' in e.classes and e.tag == 'span']
         seed = str(getattr(shown, 'text', '')).replace(' ', '')
@@ -166,13 +167,13 @@ class TestAccount:
         await until(lambda: bool(field(admin, 'Code').error))
         field(admin, 'Code').value = pyotp.TOTP(seed).at(datetime.now(UTC) - timedelta(seconds=1))
         admin.find('Turn it on').click()
-        await admin.should_see('Your recovery codes', retries=10)
+        await admin.should_see('Your recovery codes')
         assert house.accounts.own_user('admin').has_second_factor
         admin.find('I have them').click()
-        await admin.should_see('10 recovery codes left.', retries=10)
+        await admin.should_see('10 recovery codes left.')
         field(admin, 'Your password').value = PASSWORD
         admin.find('Turn it off').click()
-        await admin.should_see('Set it up', retries=10)
+        await admin.should_see('Set it up')
 
 
 class TestUsers:
@@ -195,9 +196,9 @@ class TestUsers:
         await admin.open('/users')
         [row] = [row for row in await rows(admin, 'Users') if row['name']['text'] == 'admin']
         admin.find(ui.table).trigger('act', {'act': 'delete', 'id': row['id']})
-        await admin.should_see('Delete admin?', retries=10)
+        await admin.should_see('Delete admin?')
         admin.find(marker='confirm').click()
-        await admin.should_see('admin is the last admin.', retries=10)
+        await admin.should_see('admin is the last admin.')
         assert house.users.find('admin')
 
 
@@ -214,7 +215,7 @@ class TestTokens:
 
     async def test_it_shows_a_token_once(self, admin: User, house: ScriptedEngine) -> None:
         await ask_for_token(admin, 'home automation')
-        await admin.should_see('it is shown this once', retries=10)
+        await admin.should_see('it is shown this once')
         assert admin.client
         [shown] = [e for e in admin.client.elements.values() if e.tag == 'code']
         actor = house.tokens.actor(str(getattr(shown, 'text', '')))

@@ -10,8 +10,9 @@ from plumbus.engine import Engine
 from plumbus.events import Logged, Progressed
 from plumbus.model import Progress, Restore, Status
 from tests.support.past import Past
+from tests.support.visitor import until
 from tests.ui.browsing import act, at, by_label, user_click
-from tests.ui.conftest import field, rows, until
+from tests.ui.conftest import field, rows
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ async def ask_what_changes(user: User, lived: Past, name: str, **query: object) 
     await user.open(at(lived, **query))
     await act(user, 'Files', 'tick', name)
     press(user, 'Restore …')
-    await user.should_see('Where to', retries=20)
+    await user.should_see('Where to')
 
 
 async def test_it_restores_to_another_folder_after_showing_what_that_creates(
@@ -44,19 +45,19 @@ async def test_it_restores_to_another_folder_after_showing_what_that_creates(
     press(visitor, 'Another folder')
     field(visitor, 'Folder').value = str(target)
     press(visitor, 'Show what it changes')
-    await visitor.should_see('What it changes', retries=20)
+    await visitor.should_see('What it changes')
     shown = await rows(visitor, 'Changes')
     assert any('automations.yaml' in row['name']['text'] for row in shown)
     press(visitor, 'Continue')
-    await visitor.should_see(f'Restore to {target} on homeassistant?', retries=20)
+    await visitor.should_see(f'Restore to {target} on homeassistant?')
     create = next(
         b for b in visitor.find(kind=ui.button).elements if b.text.startswith('Create ') and b.visible
     )  # nothing lies there, so nothing is overwritten
     user_click(create, 'click', {})
-    await until((target / '.homeassistant' / 'automations.yaml').exists, seconds=20)
+    await until((target / '.homeassistant' / 'automations.yaml').exists)
     assert '22:30:00' in (target / '.homeassistant' / 'automations.yaml').read_text()
     restores = lived.engine.restores
-    await until(lambda: all(one.status.finished for one in restores.page().items), seconds=20)
+    await until(lambda: all(one.status.finished for one in restores.page().items))
     shutil.rmtree(target)
 
 
@@ -68,11 +69,11 @@ async def test_it_names_the_loss_before_it_overwrites_without_a_safety_copy(
     assert switch.value, 'a safety copy is the default'
     switch.value = False
     press(visitor, 'Show what it changes')
-    await visitor.should_see('is lost', retries=100)
+    await visitor.should_see('is lost')
     press(visitor, 'Continue')
     press(visitor, 'Overwrite 1')
     text = lived.machine.config / 'automations.yaml'
-    await until(lambda: '22:30:00' in text.read_text(), seconds=20)
+    await until(lambda: '22:30:00' in text.read_text())
 
 
 async def test_it_says_what_a_snapshot_lacks_before_it_is_restored(visitor: User, lived: Past) -> None:
@@ -109,14 +110,14 @@ async def test_a_restore_is_seen_live_and_then_with_its_result(
 ) -> None:
     engine, number = lived.engine, under_way.id
     await visitor.open(f'/restores/{number}')
-    await visitor.should_see('Cancel', retries=20)
+    await visitor.should_see('Cancel')
     progress = Progress(phase='restoring', percent=42, bytes=42, bytes_total=100)
     engine.events.publish(Progressed(kind='restore', run_id=number, progress=progress))
     engine.events.publish(Logged(kind='restore', run_id=number, lines=('<f+++++++++ srv/a',)))
-    await visitor.should_see('42 %', retries=20)
-    await visitor.should_see('<f+++++++++ srv/a', retries=20)
+    await visitor.should_see('42 %')
+    await visitor.should_see('<f+++++++++ srv/a')
     engine.restores.settle(number, status=Status.FAILED, error_message='No room on it. Free some.')
-    await visitor.should_see('No room on it. Free some.', retries=20)
+    await visitor.should_see('No room on it. Free some.')
     await visitor.should_see(r'/srv/a\nb')
     await visitor.should_not_see('Cancel')
 

@@ -14,7 +14,7 @@ from nicegui.testing import User
 
 from pages.widgets.listing import PER_PAGE
 from tests.support.page_engine import PageEngine
-from tests.ui.conftest import until
+from tests.support.visitor import until
 
 TABS, AT_ONCE = 200, 40
 ADDRESSES = ('/', '/clients', '/clients/1', '/clients/1/edit', '/clients/new', '/jobs', '/jobs/1', '/jobs/1/edit', '/jobs/new',
@@ -74,7 +74,7 @@ async def close_all() -> None:
         for socket in list(client._socket_to_document_id):
             client.handle_disconnect(socket)
     Client.prune_instances(client_age_threshold=0)
-    await until(lambda: not Client.instances, seconds=30)
+    await until(lambda: not Client.instances)
 
 
 async def test_what_200_tabs_took_is_given_back(user: User, engine: PageEngine, traced: None) -> None:
@@ -90,7 +90,7 @@ async def test_what_200_tabs_took_is_given_back(user: User, engine: PageEngine, 
         engine.move(engine.backups.get(501), 70)
         await close_all()
     user.client = None
-    await until(lambda: Left.now(engine) == before, seconds=30)
+    await until(lambda: Left.now(engine) == before)
     assert tracemalloc.get_traced_memory()[0] < MOST_BYTES
 
 
@@ -111,7 +111,7 @@ async def test_a_page_that_is_closed_over_a_question_leaves_nothing_either(
     await ask(user)
     await close_all()
     user.client = None
-    await until(lambda: Left.now(engine) == before, seconds=30)
+    await until(lambda: Left.now(engine) == before)
 
 
 def rows_of(client: Client) -> dict[str, int]:

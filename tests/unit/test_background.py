@@ -41,7 +41,7 @@ def test_what_wakes_it_while_it_works_is_not_lost(start: Start) -> None:
 
     def work(_: Cancellation) -> None:
         calls.append(1)
-        assert go_on.wait(30)
+        assert go_on.wait(60)
 
     background = start(work)
     until(lambda: len(calls) == 1, 'the first call')
@@ -82,7 +82,7 @@ def test_the_end_reaches_what_is_going_on(start: Start) -> None:
         cancellation.check()
 
     background = start(work)
-    assert begun.wait(30)
+    assert begun.wait(60)
     assert background.stop('interrupted', 5)
 
 

@@ -18,7 +18,7 @@ def modes(folder: Path) -> dict[str, str]:
 
 def ssh_keygen(*arguments: str) -> str:
     return subprocess.run(
-        ['ssh-keygen', *arguments], check=True, capture_output=True, text=True, timeout=20
+        ['ssh-keygen', *arguments], check=True, capture_output=True, text=True, timeout=60
     ).stdout
 
 

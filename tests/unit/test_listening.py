@@ -12,7 +12,7 @@ from plumbus.errors import NotFound
 from plumbus.events import Changed, EventBus, Logged, Progressed
 from plumbus.model import Backup, Progress, Status
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 class Run:

@@ -14,7 +14,7 @@ from plumbus.scheduling.line import Line
 from plumbus.scheduling.queue import Priority, RunQueue, Ticket
 from plumbus.scheduling.rules import Hold, Rules
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 

@@ -102,7 +102,7 @@ def test_it_loses_no_line_of_many_threads(logs: RunLogs) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(60)
     lines = logs.tail('backup', 1, 10_000)
     assert len(lines) == 600
     for number in range(6):

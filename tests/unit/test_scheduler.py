@@ -17,7 +17,7 @@ from plumbus.scheduling.timing import next_runs
 BERLIN = ZoneInfo('Europe/Berlin')
 ZULU = ZoneInfo('UTC')
 Fire = Callable[[Sequence[DueRun]], None]
-DEADLINE_S = 10
+DEADLINE_S = 60  # tells never from late; what passes waits no longer for it
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
@@ -230,19 +230,22 @@ def test_it_takes_a_slow_tick_for_no_jump(world: World, caplog: pytest.LogCaptur
     assert caplog.text == ''
 
 
-def test_it_ticks_fast_over_many_jobs(world: World) -> None:
+def test_it_works_out_no_times_while_nothing_is_due_and_those_of_many_jobs_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked_out = []
+    monkeypatch.setattr(
+        'plumbus.scheduling.scheduler.next_runs',
+        lambda schedule, *given: worked_out.append(schedule) or next_runs(schedule, *given),
+    )
     world.jobs = [(job_id, f'{job_id % 60} {job_id % 7 + 13} * * *', BERLIN) for job_id in range(10_000)]
-    begin = time.perf_counter()
-    scheduler = world.scheduler()
-    assert time.perf_counter() - begin < 5
-    durations = []
+    scheduler = Scheduler(lambda: world.now, world.planned, world.fire, monotonic=lambda: world.uptime)
+    scheduler.plan_all()
+    assert len(worked_out) == len({schedule for _, schedule, _ in world.jobs}) == 420
     for _ in range(20):
         world.forward(seconds=1)
-        begin = time.perf_counter()
         scheduler.tick()
-        durations.append(time.perf_counter() - begin)
-    assert min(durations) < 0.02
-    assert world.fired == []
+    assert (len(worked_out), world.fired) == (420, [])
 
 
 def test_it_loses_none_of_a_thousand_jobs_of_one_minute(world: World) -> None:
@@ -250,9 +253,7 @@ def test_it_loses_none_of_a_thousand_jobs_of_one_minute(world: World) -> None:
     world.now -= timedelta(hours=1)
     scheduler = world.scheduler()
     world.forward(minutes=30)
-    begin = time.perf_counter()
     scheduler.tick()
-    assert time.perf_counter() - begin < 1
     assert [job_id for job_id, _ in world.fired] == list(range(1, 1001))
 
 
@@ -359,16 +360,14 @@ def start(running: list[Scheduler], world: World, fire: Fire) -> Scheduler:
     return scheduler
 
 
-def test_it_fires_within_two_seconds_in_its_own_thread(world: World, running: list[Scheduler]) -> None:
+def test_it_fires_in_its_own_thread(world: World, running: list[Scheduler]) -> None:
     threads: list[threading.Thread] = []
     world.jobs = [(1, '30 12 * * *', ZULU)]
     scheduler = start(running, world, lambda _due: threads.append(threading.current_thread()))
     assert scheduler.alive
     assert scheduler.next_run(1) == datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
     world.forward(minutes=30)
-    begin = time.monotonic()
     until(lambda: threads)
-    assert time.monotonic() - begin < 2
     assert threads[0].name == 'scheduler'
     assert threads[0].daemon
 

@@ -125,7 +125,7 @@ def test_it_agrees_on_one_key_when_two_start_at_once(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(60)
     assert len(keys) == 8
     assert len(set(keys)) == 1
 
