@@ -52,7 +52,7 @@ class Memory:
             return cast(Answer, kept.answer)
 
     def _happened(self, event: Event) -> None:
-        if isinstance(event, Changed) and event.noun != 'notification':
+        if isinstance(event, Changed) and event.noun not in {'notification', 'token'}:
             with self._lock:
                 self._version += 1
 

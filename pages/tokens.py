@@ -54,6 +54,7 @@ class TokenList:
             nothing=lambda: empty('No token yet', 'Programs shake hands with a plumbus by its grumbo. Or with a token.'),
         )  # fmt: skip
         view.feed.on_action(self._changed, 'token.')
+        view.feed.on(self._changed, 'token')  # one was used
 
     async def _changed(self, _: Batch) -> None:
         await self._listing.reload()

@@ -31,7 +31,7 @@ def made_people(
     return (
         accounts,
         accounts.users,
-        Tokens(store.database, settings, clock),
+        Tokens(store.database, settings, clock, events),
         Audit(file=AuditFile(settings.data_dir.resolve() / 'logs'), now=clock, events=events),
         Secrets(vault=store.vault, owners=owners),
     )

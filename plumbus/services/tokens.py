@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from plumbus.config import Settings
 from plumbus.errors import Conflict, InvalidInput, NotFound, StoreError
+from plumbus.events import Changed, EventBus
 from plumbus.model import Actor, Record, Scope, checked, present_actor
 from plumbus.model.fields import Name
 from plumbus.services.digests import digest, new_token
@@ -20,7 +21,7 @@ from plumbus.store.documents import Documents
 BEGINNING = 'plumbus_'  # so that scanners for leaked secrets know one when they see it
 SETTING = 'PLUMBUS_API_TOKEN'
 MOST_TOKENS = 500
-TOUCH_EVERY = timedelta(minutes=5)
+TOUCH_EVERY = timedelta(minutes=5)  # each touch is a write to disk, and has open pages look again
 
 
 class Token(Record):
@@ -58,8 +59,15 @@ class NewToken:
 class Tokens:
     """Thread-safe. What another process makes is valid here at once."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        events: EventBus | None = None,
+    ) -> None:
         self._database = database
+        self._events = events or EventBus()
         self._setting = settings.api_token
         self._clock = clock
         self._tokens = Documents(database, 'tokens', StoredToken, clock)
@@ -106,9 +114,13 @@ class Tokens:
             return None
         token = found[0]
         if token.used_at is None or now - token.used_at > TOUCH_EVERY:
-            with suppress(StoreError, NotFound):
-                self._tokens.set(token.id, used_at=now)
+            self._touch(token, now)
         return Actor(name=token.name, kind='token', scope=token.scope, address=address)
+
+    def _touch(self, token: StoredToken, now: datetime) -> None:
+        with suppress(StoreError, NotFound):
+            self._tokens.set(token.id, used_at=now)
+            self._events.publish(Changed(noun='token', id=token.id, action='updated'))
 
     def _is_of_the_settings(self, text: str) -> bool:
         expected = self._setting.get_secret_value() if self._setting else ''

@@ -14,7 +14,7 @@ from plumbus.events import Changed, Progressed
 from plumbus.model import Actor, Progress, Restore, Scope, Status, acting
 from tests.support.past import PASSWORD, Past
 from tests.support.visitor import until
-from tests.ui.conftest import field
+from tests.ui.conftest import field, rows
 from tests.ui.test_live import words_of
 
 NUMBERS = itertools.count(1)
@@ -240,6 +240,20 @@ async def test_the_header_counts_and_lists_restores(visitor: User, furnished: Pa
     await until(lambda: '42 % · 42 B of 100 B' in words_of(client))
     furnished.engine.restores.settle(number, status=Status.COMPLETED)
     await until(lambda: 'What runs now: idle' in words_of(client))
+
+
+async def test_the_first_use_of_a_token_shows_on_the_open_page(visitor: User, furnished: Past) -> None:
+    made = furnished.engine.tokens.create({'name': new_name('token'), 'scope': 'read'})
+    await visitor.open('/tokens')
+
+    def used(listed: list[dict[str, Any]]) -> str:
+        return next(str(row['used']['text']) for row in listed if row['id'] == made.token.id)
+
+    listed = await rows(visitor, 'API tokens')
+    assert used(listed) == 'never'
+    furnished.engine.tokens.actor(made.text)
+    table = next(iter(visitor.find(kind=ui.table).elements))
+    await until(lambda: used(table.rows) != 'never', seconds=20)
 
 
 def renamed_target(lived: Past) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from plumbus.config import Settings
 from plumbus.errors import InvalidInput, NotFound
+from plumbus.events import Changed, Event, EventBus
 from plumbus.model import Actor, Scope
 from plumbus.services.tokens import Tokens
 from plumbus.store.database import Database
@@ -88,6 +89,17 @@ def test_it_tells_when_it_was_last_used(tokens: Tokens, clock: Clock) -> None:
     clock.now = START + timedelta(minutes=6)
     tokens.actor(made.text)
     assert tokens.get(made.token.id).used_at == clock.now
+
+
+def test_only_a_use_that_is_noted_is_told(tmp_path: Path, clock: Clock) -> None:
+    told, events = list[Event](), EventBus()
+    events.subscribe(told.append)
+    tokens = Tokens(Database(tmp_path / 'db'), Settings(_env_file=None, data_dir=tmp_path), clock, events)
+    made = tokens.create({'name': 'x'})
+    for second in (0, 1, 299, 301, 302):
+        clock.now = START + timedelta(seconds=second)
+        assert tokens.actor(made.text)
+    assert told == 2 * [Changed(noun='token', id=made.token.id, action='updated')]
 
 
 @pytest.mark.parametrize(
