@@ -253,7 +253,7 @@ async def test_the_first_use_of_a_token_shows_on_the_open_page(visitor: User, fu
     assert used(listed) == 'never'
     furnished.engine.tokens.actor(made.text)
     table = next(iter(visitor.find(kind=ui.table).elements))
-    await until(lambda: used(table.rows) != 'never', seconds=20)
+    await until(lambda: used(table.rows) != 'never')
 
 
 def renamed_target(lived: Past) -> str:
