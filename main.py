@@ -15,9 +15,11 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import app, ui
 from pydantic import ValidationError
+from starlette.types import ASGIApp
 
 import pages
 from pages import window
@@ -99,12 +101,23 @@ def wire(engine: Engine, *, native: bool) -> None:
     gate = Gate(engine, native=native)
     api = create_api(engine, gate)
     pages.register_all(engine.door)
-    app.add_middleware(Guard, api=api, gate=gate)
-    app.add_middleware(TrustedProxies, trusted=engine.settings.trusted_proxies)
+    put_in_front(
+        app,
+        lambda inner: GZipMiddleware(
+            TrustedProxies(Guard(inner, api=api, gate=gate), engine.settings.trusted_proxies),
+            compresslevel=QUICK,
+        ),
+    )
     # What was read and made by then stays: looking through it for garbage again and again would slow down large answers.
     app.on_startup(gc.freeze)
     app.on_startup(lambda: _before_signals(api.state.streams.close, engine.stop))
     app.on_shutdown(lambda: asyncio.to_thread(engine.stop))
+
+
+def put_in_front(served: FastAPI, front: Callable[[ASGIApp], ASGIApp]) -> None:
+    """Given an application, put a layer in front of it and all of its middleware, which costs what does not need it dearly."""
+    build = served.build_middleware_stack
+    served.build_middleware_stack = lambda: front(build())  # type: ignore[method-assign]
 
 
 def window_address(engine: Engine, port: int) -> str:
@@ -137,7 +150,7 @@ def serve(host: str, port: int, secured: Certificate | None, *, native: bool) ->
         log_config=None,
         server_header=False,
         proxy_headers=False,  # see TrustedProxies
-        gzip_middleware_factory=partial(GZipMiddleware, compresslevel=QUICK),
+        gzip_middleware_factory=None,  # see wire
         http='h11',  # httptools takes headers of any length
         h11_max_incomplete_event_size=LARGEST_HEADERS,
         ws_max_size=LARGEST_MESSAGE,

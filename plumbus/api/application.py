@@ -52,6 +52,7 @@ def create_api(engine: Engine, gate: Gate) -> FastAPI:
         redirect_slashes=False,
         default_response_class=Answer,
         dependencies=[Depends(permitted)],
+        telemetry={'tracing': False, 'metrics': False, 'logs': False},
     )
     api.state.engine = engine.door
     api.state.trusts_machine = gate.trusts_machine

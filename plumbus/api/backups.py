@@ -45,7 +45,7 @@ def list_backups(
     offset: Offset = 0,
 ) -> Answer:
     """List backups, newest first. The header X-Total-Count tells how many there are in all."""
-    page = engine.backups.page(
+    page = engine.backups.plain_page(
         client_id=client_id, job_id=job_id, status=status, search=search, limit=limit, offset=offset
     )
     return listed(page)

@@ -25,7 +25,7 @@ ONLY_WHEN_SET = ('error', 'remedy', 'cause', 'sudo_available', 'sudo_message', '
 @router.get('', response_model=list[Client])
 def list_clients(engine: Door) -> Answer:
     """List all clients."""
-    clients = engine.clients.all()
+    clients = engine.clients.plain()
     return Answer(clients, headers={'X-Total-Count': str(len(clients))})
 
 

@@ -108,7 +108,7 @@ async def run_job(
 def list_history(engine: Door, job_id: int, limit: Limit = 100, offset: Offset = 0) -> Answer:
     """List the backups of a job, newest first."""
     engine.jobs.get(job_id)
-    return listed(engine.backups.page(job_id=job_id, limit=limit, offset=offset))
+    return listed(engine.backups.plain_page(job_id=job_id, limit=limit, offset=offset))
 
 
 @router.get('/jobs/{job_id}/versions', response_model=list[Version], responses=problems(404, 422))

@@ -60,7 +60,8 @@ class Gate:
         if scheme:
             known: Actor | None = None
             if scheme.lower() == 'bearer':
-                known = await self.ask(self._engine.tokens.actor, text.strip(), address(scope))
+                tokens, whose = self._engine.tokens, (text.strip(), address(scope))
+                known = tokens.recalled(*whose) or await self.ask(tokens.actor, *whose)
             if known is None:
                 raise WRONG_TOKEN
             return known

@@ -19,13 +19,16 @@ from plumbus.backup.textdiff import TextDifference, text_difference
 from plumbus.backup.versions import Dated, Version, versions
 from plumbus.errors import Conflict, NotFound, StoreError
 from plumbus.events import Changed
-from plumbus.model import Backup, checked
+from plumbus.model import Backup, Page, Status, checked
 from plumbus.model.fields import Note
+from plumbus.services.plain import PlainForm
 from plumbus.services.records import revision_of
 from plumbus.services.removal import Removal
-from plumbus.services.runs import Runs
+from plumbus.services.runs import Runs, matching
 
 MOST_BACKUPS = 100_000
+CHANGING = frozenset({Status.QUEUED, Status.RUNNING})
+FORM = PlainForm(Backup)
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +47,23 @@ class Backups(Runs[Backup]):
     snapshots: Snapshots
     removal: Removal
     _folders: Folders = field(default_factory=Folders)
+
+    def plain_page(
+        self,
+        *,
+        client_id: int | None = None,
+        job_id: int | None = None,
+        status: str | None = None,
+        search: str = '',
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Page[dict[str, Any]]:
+        """As `page`, as the fields that JSON is made of: records are read only where they still change."""
+        match = matching(client_id, job_id, status, search)
+        page = self.records.raw_page(match, limit=limit, offset=offset)
+        found = [self.records.find(raw['id']) for raw in page.items if raw.get('status') in CHANGING]
+        shown = {run.id: run.model_dump() for run in self.with_places([run for run in found if run])}
+        return Page([shown.get(raw['id']) or FORM.of(raw) for raw in page.items], page.total)
 
     def hold_snapshots(self) -> bool:
         """Whether any record tells of a snapshot on disk."""

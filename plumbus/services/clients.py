@@ -10,6 +10,7 @@ from plumbus.events import Changed, EventBus
 from plumbus.model import Client, ClientFields, ConnectionTest, HostKey, RemoteFile, checked
 from plumbus.model.fields import FINGERPRINT
 from plumbus.services.jobs import Jobs
+from plumbus.services.plain import PlainForm
 from plumbus.services.records import counted, revision_of
 from plumbus.store.documents import Documents
 from plumbus.store.vault import Vault
@@ -20,6 +21,7 @@ from plumbus.transfer.ssh import session
 
 SECRETS = ('password', 'private_key')
 NOT_STORED = {*SECRETS, 'forget_secrets'}
+FORM = PlainForm(Client)
 
 
 class Clients:
@@ -49,6 +51,11 @@ class Clients:
             client.model_copy(update={'lost_secrets': lost.get(client.id, [])})
             for client in self._clients.all()
         ]
+
+    def plain(self) -> list[dict[str, Any]]:
+        """As `all`, as the fields that JSON is made of."""
+        lost = self._lost_secrets()
+        return [{**FORM.of(raw), 'lost_secrets': lost.get(raw['id'], [])} for raw in self._clients.raw()]
 
     def get(self, client_id: int) -> Client:
         """Given an id, return the client. Raise NotFound."""

@@ -14,6 +14,7 @@ from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Retenti
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling import timing
 from plumbus.services.lateness import Expected, Lateness, expectation, expected_of, zone_named
+from plumbus.services.plain import PlainForm
 from plumbus.services.records import revision_of
 from plumbus.services.removal import Removal
 from plumbus.services.starting import Starting
@@ -24,10 +25,9 @@ from plumbus.store.runlog import RunLogs
 PLANNED_BY = ('schedule', 'timezone', 'enabled')
 LAST_RUN = ('id', 'status', 'start_time', 'created_at')
 NOT_STORED = {'ping_url'}
-DEFAULTS = {name: field.get_default() for name, field in Job.model_fields.items() if not field.is_required()}
 KEEPS_ALL = Retention().model_dump()
-STORED = frozenset(Job.model_fields)
-TIMES = ('created_at', 'updated_at', 'planned_since')
+FORM = PlainForm(Job)
+NO_CLIENT = {'client_name': '', 'host': '', 'username': ''}
 
 
 class Plan(Protocol):
@@ -180,12 +180,11 @@ class Jobs:
         """Given the fields of jobs by id, each with when it is to run, return the fields that follow from other things."""
         last = self.backups.newest_of_each('job_id', LAST_RUN, list(jobs))
         late = self.lateness.of({job_id: planned for job_id, (_, planned) in jobs.items()}, self.now())
-        clients = {
-            number: self.clients.find(number) for number in {job['client_id'] for job, _ in jobs.values()}
-        }
+        texts = self.clients.texts({job['client_id'] for job, _ in jobs.values()})
+        clients = {client_id: _of_client(decoded(text)) for client_id, text in texts.items()}
         return {
             job_id: {
-                **_of_client(clients[job['client_id']]),
+                **clients.get(job['client_id'], NO_CLIENT),
                 **_of_last_run(last.get(job_id, {})),
                 'overdue': job_id in late,
                 'overdue_since': late.get(job_id),
@@ -216,10 +215,8 @@ class Jobs:
         self.events.publish(Changed(noun='job', id=job_id, action=action))
 
 
-def _of_client(client: Client | None) -> dict[str, str]:
-    if client is None:
-        return {'client_name': '', 'host': '', 'username': ''}
-    return {'client_name': client.name, 'host': client.host, 'username': client.username}
+def _of_client(client: Mapping[str, Any]) -> dict[str, str]:
+    return {'client_name': client['name'], 'host': client['host'], 'username': client['username']}
 
 
 def _of_last_run(last: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,7 +228,5 @@ def _of_last_run(last: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Given a job as it lies in the database, return it as it would be after reading: each field, and times as times."""
-    times = {name: moment(raw.get(name)) for name in TIMES}
-    known = {name: value for name, value in raw.items() if name in STORED}
-    return {**DEFAULTS, **known, **times, 'retention': {**KEEPS_ALL, **raw.get('retention', {})}}
+    """Given a job as it lies in the database, return its fields; times as text with an offset."""
+    return {**FORM.of(raw), 'retention': {**KEEPS_ALL, **raw.get('retention', {})}}

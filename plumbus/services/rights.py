@@ -118,7 +118,7 @@ def _readings(service: str, names: str) -> dict[str, Right]:
 
 # Contents of files (downloads, previews, differences of texts) leave the server by an admin's hand alone; names do not.
 RIGHTS: Mapping[str, Right] = {
-    **_readings('clients', 'all get'),
+    **_readings('clients', 'all plain get'),
     'configuration.export': Right(action='configuration.export', details=_sealed),
     'configuration.take_in': Right(action='configuration.import', told=_really),
     'clients.create': Right(action='client.create', details=_fields),
@@ -134,7 +134,7 @@ RIGHTS: Mapping[str, Right] = {
     'jobs.update': Right(action='job.change', details=_fields),
     'jobs.delete': Right(action='job.delete', details=_flags),
     'jobs.run': Right(scope=RUN, action='job.run'),
-    **_readings('backups', 'page get log log_tail timeline files diff versions hold_snapshots'),
+    **_readings('backups', 'page plain_page get log log_tail timeline files diff versions hold_snapshots'),
     'backups.edit': Right(scope=RUN, action='backup.change', details=_fields),
     'backups.delete': Right(action='backup.delete'),
     'backups.cancel': Right(scope=RUN, action='backup.cancel'),

@@ -22,6 +22,7 @@ BEGINNING = 'plumbus_'  # so that scanners for leaked secrets know one when they
 SETTING = 'PLUMBUS_API_TOKEN'
 MOST_TOKENS = 500
 TOUCH_EVERY = timedelta(minutes=5)  # each touch is a write to disk, and has open pages look again
+RECENT = timedelta(seconds=1)  # so long a token that another process deleted may be used here still
 
 
 class Token(Record):
@@ -71,6 +72,7 @@ class Tokens:
         self._setting = settings.api_token
         self._clock = clock
         self._tokens = Documents(database, 'tokens', StoredToken, clock)
+        self._recent: dict[str, tuple[datetime, Token]] = {}
 
     def all(self) -> list[Token]:
         """Return every token, the newest first."""
@@ -102,20 +104,36 @@ class Tokens:
     def delete(self, token_id: int) -> None:
         """Given an id, end that token at once. Raise NotFound."""
         self._tokens.remove(token_id)
+        self._recent = {}
+
+    def recalled(self, text: str, address: str = '') -> Actor | None:
+        """Given what `actor` is given, return what it would, if that is known without a look at the store: this never blocks."""
+        if self._is_of_the_settings(text):
+            return Actor(name=SETTING, kind='token', scope=Scope.ADMIN, address=address)
+        looked, token = self._recent.get(digest(text), (None, None))
+        now = self._clock()
+        if token is None or looked is None or not looked <= now < looked + RECENT or _has_ended(token, now):
+            return None
+        return _actor(token, address)
 
     def actor(self, text: str, address: str = '') -> Actor | None:
         """Given the text of a token and where it comes from, return what it may do; None if it is not valid (any more)."""
-        if self._is_of_the_settings(text):
-            return Actor(name=SETTING, kind='token', scope=Scope.ADMIN, address=address)
-        wanted = digest(text)
+        if known := self.recalled(text, address):
+            return known
+        wanted, recent = (
+            digest(text),
+            self._recent,
+        )  # if one is deleted meanwhile, that takes another one's place
         found = self._tokens.select(lambda raw: bool(raw['token_hash'] == wanted), limit=1).items
         now = self._clock()
-        if not found or (found[0].expires_at and found[0].expires_at <= now):
+        if not found or _has_ended(found[0], now):
+            self._recent.pop(wanted, None)
             return None
         token = found[0]
         if token.used_at is None or now - token.used_at > TOUCH_EVERY:
             self._touch(token, now)
-        return Actor(name=token.name, kind='token', scope=token.scope, address=address)
+        recent[wanted] = now, _shown(token)
+        return _actor(token, address)
 
     def _touch(self, token: StoredToken, now: datetime) -> None:
         with suppress(StoreError, NotFound):
@@ -129,3 +147,11 @@ class Tokens:
 
 def _shown(token: StoredToken) -> Token:
     return Token(**token.model_dump(exclude={'token_hash'}))
+
+
+def _has_ended(token: Token, now: datetime) -> bool:
+    return token.expires_at is not None and token.expires_at <= now
+
+
+def _actor(token: Token, address: str) -> Actor:
+    return Actor(name=token.name, kind='token', scope=token.scope, address=address)

@@ -200,15 +200,18 @@ class Documents(Generic[Model]):
         """
         start, most = max(offset, 0), max(limit, 0)
         if where is None:
-            with self._database.lock:
-                rows = self._rows()
-                found = rows.ids(match)
-                wanted = (found[::-1] if newest_first else found)[start : start + most]
-                raws = [rows.raw(item_id) or b'' for item_id in wanted]
-            return Page([self._hydrated(raw) for raw in raws], len(found))
+            raws, total = self._slice(match, start, most, newest_first=newest_first)
+            return Page([self._hydrated(raw) for raw in raws], total)
         fitting = [raw for raw in self._raws(match) if where(decoded(raw))]
         page = (fitting[::-1] if newest_first else fitting)[start : start + most]
         return Page([self._hydrated(raw) for raw in page], len(fitting))
+
+    def raw_page(
+        self, match: Match | None = None, *, limit: int = 100, offset: int = 0
+    ) -> Page[Mapping[str, Any]]:
+        """As `select`, newest first, as they lie in the database: for lists of many."""
+        raws, total = self._slice(match, max(offset, 0), max(limit, 0), newest_first=True)
+        return Page([decoded(raw) for raw in raws], total)
 
     def count(self, where: Where | None = None, match: Match | None = None) -> int:
         """Return how many items have what `match` says in their columns, and meet a condition on raw documents."""
@@ -228,6 +231,14 @@ class Documents(Generic[Model]):
 
     def _rows(self) -> Rows:
         return self._database.table(self._name).rows
+
+    def _slice(
+        self, match: Match | None, start: int, most: int, *, newest_first: bool
+    ) -> tuple[list[bytes], int]:
+        with self._database.lock:
+            rows = self._rows()
+            wanted, total = rows.slice(match, start, most, newest_first=newest_first)
+            return [rows.raw(item_id) or b'' for item_id in wanted], total
 
     def _raws(self, match: Match | None) -> list[bytes]:
         # The texts are shared and never change, so that only finding them has to be done under the lock.

@@ -98,11 +98,17 @@ class Rows(Mapping[str, dict[str, Any]]):
 
     def ids(self, match: Match | None = None) -> list[int]:
         """Given what columns must have, return the ids of the documents where they do, ascending."""
-        lists = [self._of(name, wanted) for name, wanted in (match or {}).items()]
-        if not lists:
-            return list(self._ids)
-        first, *others = sorted(lists, key=len)
-        return sorted(set(first).intersection(*others)) if others else list(first)
+        return list(self._found(match))
+
+    def slice(
+        self, match: Match | None, start: int, most: int, *, newest_first: bool
+    ) -> tuple[list[int], int]:
+        """As `ids`, at most `most` of them after the first `start`, and how many there are in all: without a copy of all."""
+        found = self._found(match)
+        if not newest_first:
+            return found[start : start + most], len(found)
+        end = max(len(found) - start, 0)
+        return found[max(end - most, 0) : end][::-1], len(found)
 
     def count(self, match: Match | None = None) -> int:
         """Given what columns must have, return how many documents do."""
@@ -144,6 +150,14 @@ class Rows(Mapping[str, dict[str, Any]]):
         if old is not None:
             _remove(self._ids, item_id)
             self._change(item_id, decoded(old), None)
+
+    def _found(self, match: Match | None) -> list[int]:
+        """As `ids`, but it may be a list of our own, which nobody else may keep or change."""
+        lists = [self._of(name, wanted) for name, wanted in (match or {}).items()]
+        if not lists:
+            return self._ids
+        first, *others = sorted(lists, key=len)
+        return sorted(set(first).intersection(*others)) if others else first
 
     def _of(self, name: str, wanted: Hashable) -> list[int]:
         lists = self._lists(name, wanted)

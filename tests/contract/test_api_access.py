@@ -182,7 +182,7 @@ async def test_each_failure_has_its_status(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(engine.clients, 'all', fail)
+    monkeypatch.setattr(engine.clients, 'plain', fail)
     told = assert_problem(await api.get('/api/clients'), status)
     assert told['error'] == str(error) or told['error'].startswith(str(error))
     assert told.get('fields') == getattr(error, 'fields', None)
@@ -198,7 +198,7 @@ async def test_a_bug_is_500_without_its_trace(
     def fail() -> None:
         raise RuntimeError('secret /srv/inside.py')
 
-    monkeypatch.setattr(engine.clients, 'all', fail)
+    monkeypatch.setattr(engine.clients, 'plain', fail)
     assert 'secret' not in assert_problem(await api.get('/api/clients'), 500)['error']
     assert 'secret' in caplog.text, 'the log tells it'
 
@@ -211,7 +211,7 @@ async def test_a_sentence_never_names_the_data_folder(
     def fail() -> None:
         raise StoreError(f'Cannot write {folder}/db/config.json.', f'Look at {folder}.')
 
-    monkeypatch.setattr(engine.clients, 'all', fail)
+    monkeypatch.setattr(engine.clients, 'plain', fail)
     told = assert_problem(await api.get('/api/clients'), 503)
     assert told['error'] == 'Cannot write db/config.json. Look at the data folder.'
 

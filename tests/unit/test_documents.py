@@ -328,6 +328,21 @@ def test_it_pages_newest_first(backups: Documents[Backup]) -> None:
     assert backups.select(limit=0).total == 5
 
 
+@pytest.mark.parametrize(('offset', 'limit'), [(0, 2), (1, 100), (4, 3), (5, 3), (9, 1), (0, 0)])
+@pytest.mark.parametrize('match', [None, {'client_id': 1}, {'client_id': 1, 'job_id': 2}])
+def test_a_raw_page_holds_what_a_page_holds(
+    backups: Documents[Backup], match: dict[str, int] | None, offset: int, limit: int
+) -> None:
+    for number in range(5):
+        backups.add(Backup(client_id=1, job_id=number % 3))
+    page = backups.select(match=match, limit=limit, offset=offset)
+    raw = backups.raw_page(match, limit=limit, offset=offset)
+    assert [one['id'] for one in raw.items] == [one.id for one in page.items]
+    wanted = [one.id for one in backups.all(match)][::-1]
+    assert [one.id for one in page.items] == wanted[offset : offset + limit]
+    assert raw.total == page.total == len(wanted)
+
+
 def test_it_selects_by_the_raw_document(backups: Documents[Backup]) -> None:
     for job_id in (1, 2, 1):
         backups.add(backup(job_id=job_id, status=Status.FAILED, start_time=START))

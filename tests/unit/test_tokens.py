@@ -10,7 +10,7 @@ from plumbus.config import Settings
 from plumbus.errors import InvalidInput, NotFound
 from plumbus.events import Changed, Event, EventBus
 from plumbus.model import Actor, Scope
-from plumbus.services.tokens import Tokens
+from plumbus.services.tokens import RECENT, Tokens
 from plumbus.store.database import Database
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -143,3 +143,38 @@ def test_without_one_in_the_settings_none_is_valid(tmp_path: Path, clock: Clock,
     tokens = make(tmp_path, clock, api_token=token)
     assert tokens.actor('') is None
     assert tokens.actor('None') is None
+
+
+def test_a_token_is_recalled_for_a_moment_without_the_store(tokens: Tokens, clock: Clock) -> None:
+    made = tokens.create({'name': 'x'})
+    assert tokens.recalled(made.text) is None
+    known = tokens.actor(made.text, '10.0.0.9')
+    assert known is not None
+    assert tokens.recalled(made.text, '10.0.0.9') == known
+    clock.now += RECENT
+    assert tokens.recalled(made.text) is None
+
+
+def test_a_deleted_one_is_not_recalled(tokens: Tokens) -> None:
+    made = tokens.create({'name': 'x'})
+    assert tokens.actor(made.text)
+    tokens.delete(made.token.id)
+    assert tokens.recalled(made.text) is None
+
+
+def test_what_another_process_deletes_ends_within_a_moment(
+    tmp_path: Path, clock: Clock, tokens: Tokens
+) -> None:
+    made = tokens.create({'name': 'x'})
+    assert tokens.actor(made.text)
+    make(tmp_path, clock).delete(made.token.id)
+    clock.now += RECENT
+    assert tokens.actor(made.text) is None
+
+
+def test_it_is_not_recalled_after_its_day(tokens: Tokens, clock: Clock) -> None:
+    made = tokens.create({'name': 'x', 'expires_days': 1})
+    clock.now += timedelta(days=1) - RECENT / 2
+    assert tokens.actor(made.text)
+    clock.now += RECENT / 2
+    assert tokens.recalled(made.text) is None
