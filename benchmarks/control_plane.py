@@ -4,9 +4,11 @@ usage: .venv/bin/python -m benchmarks.control_plane [FOLDER]     (needs sshd, rs
 in FOLDER is used again next time)
 """
 
+import json
 import os
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -23,7 +25,7 @@ import httpx
 from benchmarks.footprint import PASSWORD, paints
 from benchmarks.goals import Figure, cpu_s, report
 from benchmarks.store import BEARER, filled
-from tests.support.served import Served
+from tests.support.served import ROOT, TOKEN, Served
 from tests.support.sshd import Sshd
 
 PAGES = (
@@ -31,8 +33,7 @@ PAGES = (
     '/api/backups?search=folders+12', '/api/jobs?limit=100', '/api/jobs?limit=100&offset=5000', '/api/jobs?client_id=7',
     '/api/jobs/77/history', '/api/clients', '/api/restores', '/api/stats',
 )  # fmt: skip
-RATE, LOAD_S, SENDERS = 50, 20, 32
-ALL_OF_THEM = httpx.Limits(max_connections=SENDERS, max_keepalive_connections=SENDERS)
+RATE, LOAD_S = 50, 20
 PATIENCE_S = 120
 WAIT_S = 60
 FILES, FILE_BYTES = 20_000, 4096
@@ -66,16 +67,12 @@ def measure(folder: Path) -> Iterator[Figure]:
 
 def _under_load(served: Served, api: httpx.Client, jobs: Sequence[Sequence[int]]) -> Iterator[Figure]:
     lags: list[float] = []
-    with _backups(served, jobs) as ended, ThreadPoolExecutor(SENDERS) as senders:
+    with _backups(served, jobs) as ended, _asking(served) as asked:
         began, used_s = time.monotonic(), cpu_s(served.process.pid)
-        answers = [
-            senders.submit(_answered, api, PAGES[number % len(PAGES)], began + number / RATE)
-            for number in range(RATE * LOAD_S)
-        ]
         while time.monotonic() < began + LOAD_S:
             time.sleep(SCRAPE_S)
             lags.append(_lag_s(api))
-        taken = [answer.result() * 1000 for answer in answers]
+        taken = [seconds * 1000 for seconds in json.loads(asked.communicate(timeout=PATIENCE_S)[0])]
         used_s, finished = cpu_s(served.process.pid) - used_s, len(ended)
     yield Figure(
         name=f'lists, {RATE} a second, two backups: p95', rounds=[_p95(taken)], unit='ms', goal=LIST_MS
@@ -91,11 +88,17 @@ def _under_load(served: Served, api: httpx.Client, jobs: Sequence[Sequence[int]]
     sys.stdout.write(f'({finished} backups of {FILES} files ended meanwhile, {len(taken)} requests)\n')
 
 
-def _answered(api: httpx.Client, address: str, due: float) -> float:
-    """Send a request when it is due, however slow others are. Return the seconds from then until its answer is there."""
-    time.sleep(max(0.0, due - time.monotonic()))
-    api.get(address).raise_for_status()
-    return time.monotonic() - due
+@contextmanager
+def _asking(served: Served) -> Iterator[subprocess.Popen[bytes]]:
+    """Have a process of its own ask, which prints what it found out when it is done."""
+    port = str(urlsplit(served.url).port)
+    arguments = [port, TOKEN, str(RATE), str(LOAD_S), *PAGES]
+    command = [sys.executable, '-m', 'benchmarks.asking', *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager
@@ -125,9 +128,7 @@ def _backups(served: Served, jobs: Sequence[Sequence[int]]) -> Iterator[list[int
 
 
 def _api(served: Served) -> httpx.Client:
-    return httpx.Client(
-        base_url=served.url, headers=BEARER, trust_env=False, timeout=PATIENCE_S, limits=ALL_OF_THEM
-    )
+    return httpx.Client(base_url=served.url, headers=BEARER, trust_env=False, timeout=PATIENCE_S)
 
 
 def _source(folder: Path) -> Path:
