@@ -1,5 +1,6 @@
 """What all tests share: a real sshd for the session, PLUMBUS's keys, and a target that may log in."""
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from fastapi.dependencies import models
 
 from plumbus.transfer.keys import Keys
 from plumbus.transfer.target import Target
@@ -17,6 +19,22 @@ hypothesis.settings.register_profile(
     'unhurried', deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile('unhurried')
+
+# FastAPI remembers the last thousands of handlers, and with them the engine and the pages that each has at hand.
+REMEMBERED = [kept for kept in vars(models).values() if hasattr(kept, 'cache_clear')]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays, so Python need not go through it whenever it looks for rubbish, and NiceGUI's simulation
+    has it look twice a test."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Leave nothing of a test for the collector to go through in all later ones."""
+    for kept in REMEMBERED:
+        kept.cache_clear()
 
 
 @pytest.hookimpl(wrapper=True)

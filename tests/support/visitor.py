@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from nicegui import Client
 from nicegui.testing import User, user_simulation
 
 PATIENCE_S = 60.0
@@ -27,6 +28,9 @@ async def simulated() -> AsyncIterator[Visitor]:
     """While in this block NiceGUI serves pages to one visitor without a browser."""
     async with user_simulation() as user:
         yield Visitor(user.http_client)
+        tabs = list(Client.instances.values())  # the simulation forgets them, but they would never be freed
+        for tab in tabs:
+            tab.delete()
 
 
 async def until(holds: Callable[[], bool]) -> None:
