@@ -1,7 +1,9 @@
 """Is everything safe? One sentence first, then the numbers, what runs, what comes next and what needs attention."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from nicegui import ui
@@ -11,21 +13,21 @@ from pages.calls import ask
 from pages.frame import View, frame
 from pages.live import Batch
 from pages.memory import memory
-from pages.overview import DAYS, Concern, Overview, Square, days, mark_late, overview, squares
+from pages.overview import Concern, Overview, Square, days, mark_late, overview, squares
 from pages.widgets.empty import empty, skeleton, trouble
 from pages.widgets.heatmap import HeatMap
 from pages.widgets.running_rows import RunningRows
 from pages.widgets.status import StatusChip
-from pages.widgets.store import draw_store
-from pages.widgets.text import Text, box, card, link, titled
+from pages.widgets.store import draw_store, store_words
+from pages.widgets.text import Text, box, card, draw_tiles, link, titled
 from pages.widgets.when import When
 from pages.wording import Look, count, day, exact, plural, size
 from plumbus.engine import Engine
 from plumbus.errors import PlumbusError
-from plumbus.model import Backup, JobView
+from plumbus.model import JobView
 
-CHUNK, MOST = 500, 20_000
 SHOWN = 6
+CALM_S = 0.7  # so long changes wait for others after the page was drawn
 MISSING = Look(tone='wa', icon='o_help_outline', word='unprotected')
 SHIELDS = {'ok': 'o_verified_user', 'wa': 'o_gpp_maybe', 'fa': 'o_gpp_bad'}
 
@@ -35,7 +37,6 @@ class Knowledge:
     """Everything the dashboard shows, loaded in one go."""
 
     stats: dict[str, Any]
-    history: list[Backup]
     today: date
     squares: dict[int, dict[date, Square]]
     under_way: list[Activity]
@@ -55,40 +56,29 @@ def register(engine: Engine) -> None:
 def learn(engine: Engine) -> Knowledge:
     """Given the engine, return what the dashboard shows. Blocking."""
     now = datetime.now(UTC)
-    clients, jobs = list(engine.clients.all()), memory().jobs()
-    history = _lately(engine, now)
-    zone = engine.settings.zone
-    today = now.astimezone(zone).date()
-    happened = squares(history, today, zone)
+    clients, jobs = memory().clients(), memory().jobs()
+    lately = engine.system.lately()
+    today = now.astimezone(engine.settings.zone).date()
+    happened = squares(lately.days, today)
     mark_late(happened, jobs, today)
     return Knowledge(
         today=today,
         squares=happened,
         stats=engine.system.stats(),
-        history=history,
         under_way=under_way(engine),
-        overview=overview(clients, jobs, history),
+        overview=overview(clients, jobs, lately.last),
         jobs=jobs,
     )
 
 
-def _lately(engine: Engine, now: datetime) -> list[Backup]:
-    found: list[Backup] = []
-    while len(found) < MOST:
-        page = engine.backups.page(limit=CHUNK, offset=len(found))
-        found += page.items
-        if len(page.items) < CHUNK or now - (found[-1].created_at or now) > timedelta(days=DAYS + 1):
-            break
-    return found
-
-
 class Dashboard:
-    """The page. What was loaded is drawn once; events draw it anew, progress moves the bars in place."""
+    """The page. What has changed is drawn anew, part by part; progress moves the bars in place."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._rows: RunningRows | None = None
         self._heat: HeatMap | None = None
+        self._parts: dict[str, _Part] = {}
         self._busy = self._again = False
         view.head.delete()
         self._area = box('stack')
@@ -112,46 +102,66 @@ class Dashboard:
         self._busy = True
         try:
             self._draw(await ask(memory().recall, 'dashboard', lambda: learn(self._view.engine)))
+            await asyncio.sleep(CALM_S)
         except PlumbusError as error:
-            self._area.clear()
+            self._empty()
             with self._area, card():
                 trouble(error, self._reload)
         finally:
             self._busy = False
-        if self._again:
+        if self._again and not self._area.is_deleted:
             self._again = False
             await self._reload()
 
-    def _draw(self, known: Knowledge) -> None:
+    def _empty(self) -> None:
         self._area.clear()
-        with self._area:
-            if not known.overview.clients:
+        self._parts, self._rows, self._heat = {}, None, None
+
+    def _draw(self, known: Knowledge) -> None:
+        if not known.overview.clients:
+            self._empty()
+            with self._area:
                 _welcome()
-                return
-            _verdict(known.overview)
-            _tiles(known)
+            return
+        if not self._parts:
+            self._lay_out()
+        shown, stats = known.overview, known.stats
+        self._parts['verdict'].show((shown.clients, shown.concerns), lambda: _verdict(shown))
+        tiles = _tiles(known)
+        self._parts['tiles'].show(tiles, lambda: draw_tiles(tiles))
+        self._days(known)
+        self._parts['store'].show(store_words(stats), lambda: draw_store(stats))
+        self._parts['running'].show(len(known.under_way), lambda: self._running(len(known.under_way)))
+        if self._rows:
+            self._rows.show(known.under_way)
+        self._parts['attention'].show(shown.concerns, lambda: self._attention(shown.concerns))
+        due = [(job, *self._when(moment)) for moment, job in shown.due[:SHOWN]]
+        self._parts['next'].show(due, lambda: self._next(due))
+
+    def _lay_out(self) -> None:
+        self._empty()
+        with self._area:
+            self._parts |= {name: _Part() for name in ('verdict', 'tiles')}
             with box('two'):
                 with box('stack later'):
-                    self._days(known)
-                    draw_store(known.stats)
+                    self._parts |= {name: _Part() for name in ('days', 'store')}
                 with box('stack'):
-                    self._running(known.under_way)
-                    self._attention(known.overview.concerns)
-                    self._next(known.overview.due)
+                    self._parts |= {name: _Part() for name in ('running', 'attention', 'next')}
 
     def _days(self, known: Knowledge) -> None:
         shown = known.overview
         endangered = shown.endangered
         ids = {client.id for client in endangered}
         calm = [client for client in shown.clients if client.id not in ids]
-        with card('Last 30 days', 'each square: the day’s worst backup'):
-            first = self._heat.first if self._heat else 0
-            self._heat = HeatMap([*endangered, *calm], days(known.today), known.squares, first)
+        with self._parts['days'].area:
+            if self._heat is None:
+                with card('Last 30 days', 'each square: the day’s worst backup'):
+                    self._heat = HeatMap()
+            self._heat.show([*endangered, *calm], days(known.today), known.squares)
 
-    def _running(self, activities: list[Activity]) -> None:
-        with card('Running now', str(len(activities)) if activities else ''):
+    def _running(self, count: int) -> None:
+        with card('Running now', str(count) if count else ''):
             self._rows = RunningRows('divided', SHOWN, 'Nothing runs. The fleeb has all its juice.')
-            self._rows.show(activities)
 
     def _attention(self, concerns: list[Concern]) -> None:
         with card('Needs attention', str(len(concerns)) if concerns else ''), box('attention divided', 'ul'):
@@ -175,17 +185,35 @@ class Dashboard:
             if concern.remedy:
                 Text(concern.remedy, 'sub small', 'p')
 
-    def _next(self, due: list[tuple[datetime, JobView]]) -> None:
-        zone = self._view.zone
+    def _when(self, moment: datetime) -> tuple[str, str]:
+        return day(moment, self._view.zone), exact(moment, self._view.zone)
+
+    def _next(self, due: list[tuple[JobView, str, str]]) -> None:
         with card('Next'), box('due divided', 'ul'):
-            for moment, job in due[:SHOWN]:
+            for job, words, moment in due:
                 with box(tag='li'):
                     with box('cut'):
                         link(job.client_name, f'/jobs/{job.id}')
                         Text(f' · {job.name}', 'sub')
-                    titled(Text(day(moment, zone), 'sub'), exact(moment, zone))
+                    titled(Text(words, 'sub'), moment)
             if not due:
                 Text('No job has a schedule.', 'sub', 'li')
+
+
+class _Part:
+    """A part of the page that is drawn anew only if it looks different. Its frame is not to be seen."""
+
+    def __init__(self) -> None:
+        self.area = box('part')
+        self._shown: object = None
+
+    def show(self, value: object, draw: Callable[[], None]) -> None:
+        if value == self._shown:
+            return
+        self._shown = value
+        self.area.clear()
+        with self.area:
+            draw()
 
 
 def _welcome() -> None:
@@ -225,21 +253,15 @@ def _explained(known: Overview) -> None:
         Text(f' and {others - 3} more')
 
 
-def _tiles(known: Knowledge) -> None:
-    stats = known.stats
-    clients, safe = known.overview.clients, len(known.overview.clients) - len(known.overview.endangered)
-    ended = [backup for backup in known.history if backup.status.finished]
-    good = sum(backup.status.good for backup in ended)
+def _tiles(known: Knowledge) -> list[tuple[str, str, str]]:
+    stats, clients = known.stats, known.overview.clients
+    good = stats['successful_30_days']
+    ended = good + stats['failed_30_days']
     rate = f'{stats["success_rate"]:.1f} %' if ended else '–'
-    with box('tiles'):
-        _tile('Clients', count(len(clients)), f'{safe} protected')
-        _tile('Success, 30 days', rate, f'{count(good)} of {plural(len(ended), "backup")}')
-        _tile('Protected data', size(stats['protected_bytes']), f'{plural(len(known.jobs), "job")} in all')
-        _tile('Stored', size(stats['disk_bytes']), f'{size(stats["disk_free_bytes"])} free')
-
-
-def _tile(label: str, figure: str, note: str) -> None:
-    with box('card tile'):
-        Text(label, 'sub small', 'div')
-        Text(figure, 'num', 'div')
-        Text(note, 'sub small', 'div')
+    safe = len(clients) - len(known.overview.endangered)
+    return [
+        ('Clients', count(len(clients)), f'{safe} protected'),
+        ('Success, 30 days', rate, f'{count(good)} of {plural(ended, "backup")}'),
+        ('Protected data', size(stats['protected_bytes']), f'{plural(len(known.jobs), "job")} in all'),
+        ('Stored', size(stats['disk_bytes']), f'{size(stats["disk_free_bytes"])} free'),
+    ]

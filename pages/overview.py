@@ -1,17 +1,15 @@
 """What the dashboard says, worked out from clients, jobs and history. Pure: no element, no engine."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import groupby
+from datetime import date, datetime, timedelta
 
 from pages.wording import DAMAGED, OVERDUE, Look, listed, plural
+from plumbus.backup.days import DayResult, Place
 from plumbus.model import Backup, Client, JobView, Status
 
 DAYS = 30
-EPOCH = datetime.fromtimestamp(0, UTC)
-WORST = (Status.FAILED, Status.INTERRUPTED, Status.WARNING, Status.COMPLETED)
-TONES = {Status.FAILED: 'fa', Status.INTERRUPTED: 'fa', Status.WARNING: 'wa', Status.COMPLETED: 'ok'}
+TONES = {'failed': 'fa', 'interrupted': 'fa', 'warning': 'wa', 'completed': 'ok'}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -77,13 +75,14 @@ class Overview:
         return f'Every job has a good last backup{", " + str(warned) + " with warnings" if warned else ""}.'
 
 
-def overview(clients: list[Client], jobs: Sequence[JobView], history: Sequence[Backup]) -> Overview:
-    """Given everything known, newest backup first, return what to tell on the dashboard."""
-    last = last_finished(history)
+def overview(clients: list[Client], jobs: Sequence[JobView], last: Mapping[int, Backup]) -> Overview:
+    """Given everything known, with the newest backup of each job that has ended, return what to tell on the dashboard."""
     made = Overview(clients=clients)
+    own: dict[int, list[JobView]] = {}
+    for job in jobs:
+        own.setdefault(job.client_id, []).append(job)
     for client in clients:
-        own = [job for job in jobs if job.client_id == client.id]
-        made.concerns += _about_client(client, own, last)
+        made.concerns += _about_client(client, own.get(client.id, []), last)
     made.concerns.sort(key=lambda concern: concern.protected)
     made.due = sorted(
         ((job.next_run, job) for job in jobs if job.enabled and job.next_run), key=lambda due: due[0]
@@ -91,16 +90,7 @@ def overview(clients: list[Client], jobs: Sequence[JobView], history: Sequence[B
     return made
 
 
-def last_finished(history: Iterable[Backup]) -> dict[int, Backup]:
-    """Given backups, newest first, return the last ended one of each job."""
-    last: dict[int, Backup] = {}
-    for backup in history:
-        if backup.status.finished and backup.status != Status.CANCELLED:
-            last.setdefault(backup.job_id, backup)
-    return last
-
-
-def _about_client(client: Client, jobs: list[JobView], last: dict[int, Backup]) -> list[Concern]:
+def _about_client(client: Client, jobs: list[JobView], last: Mapping[int, Backup]) -> list[Concern]:
     active = [job for job in jobs if job.enabled]
     if not active:
         cause = 'All of its jobs are paused.' if jobs else 'Nothing is backed up from this client yet.'
@@ -178,14 +168,12 @@ def _warned_of(backup: Backup) -> str:
     return f'{plural(len(backup.warnings), "file")} could not be read.'
 
 
-def squares(history: Iterable[Backup], today: date, zone: tzinfo) -> dict[int, dict[date, Square]]:
-    """Given backups, return for each client and day of the last 30 the worst of them."""
+def squares(results: Mapping[Place, DayResult], today: date) -> dict[int, dict[date, Square]]:
+    """Given what became of the backups, return for each client and day of the last 30 the worst of them."""
     rows: dict[int, dict[date, Square]] = {}
-    ended = [b for b in history if b.start_time and b.status in TONES]
-    ended.sort(key=lambda b: (b.client_id, _day(b, zone)))
-    for (client_id, day), group in groupby(ended, key=lambda b: (b.client_id, _day(b, zone))):
+    for (client_id, day), result in results.items():
         if timedelta(0) <= today - day < timedelta(days=DAYS):
-            rows.setdefault(client_id, {})[day] = _square(list(group))
+            rows.setdefault(client_id, {})[day] = _square(result)
     return rows
 
 
@@ -202,13 +190,6 @@ def days(today: date) -> list[date]:
     return [today - timedelta(days=DAYS - 1 - index) for index in range(DAYS)]
 
 
-def _square(backups: list[Backup]) -> Square:
-    worst = min(backups, key=lambda backup: WORST.index(backup.status))
-    label = (
-        f'{worst.status.value}' if len(backups) == 1 else f'{worst.status.value}, the worst of {len(backups)}'
-    )
-    return Square(tone=TONES[worst.status], label=label, backup_id=worst.id)
-
-
-def _day(backup: Backup, zone: tzinfo) -> date:
-    return (backup.start_time or EPOCH).astimezone(zone).date()
+def _square(result: DayResult) -> Square:
+    label = result.status if result.count == 1 else f'{result.status}, the worst of {result.count}'
+    return Square(tone=TONES[result.status], label=label, backup_id=result.backup_id)

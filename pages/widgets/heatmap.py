@@ -18,41 +18,47 @@ LEGEND = {'ok': 'good', 'wa': 'with warnings', 'fa': 'failed', 'late': 'late', '
 
 
 class HeatMap:
-    """A table with a row for each client, a page of them at a time; `first` is the one that the page begins with."""
+    """A table with a row for each client, a page of them at a time; it stays on its page when it is shown anew."""
 
-    def __init__(
-        self,
-        clients: Sequence[Client],
-        days: Sequence[date],
-        squares: Mapping[int, Mapping[date, Square]],
-        first: int,
-    ) -> None:
-        self.first = first if first < len(clients) else 0
-        self._clients, self._days, self._squares = clients, days, squares
-        columns = [_column('client'), *[_column(f'd{index}') for index in range(len(days))]]
+    def __init__(self) -> None:
+        self._first = 0
+        self._clients: Sequence[Client] = ()
+        self._days: Sequence[date] = ()
+        self._squares: Mapping[int, Mapping[date, Square]] = {}
+        columns = [_column('client'), *[_column(f'd{index}') for index in range(DAYS)]]
         self._table = ui.table(columns=columns, rows=[], row_key='id', pagination=self._pagination()).classes(
             'heat'
         )
-        more = len(clients) > PER_PAGE
-        self._table.props(
-            f'flat hide-header {"" if more else "hide-bottom"} :rows-per-page-options=[{PER_PAGE}]'
-        )
+        self._table.props(f'flat hide-header :rows-per-page-options=[{PER_PAGE}]')
         self._table.props['aria-label'] = 'Backups of the last 30 days'
         self._table.add_slot('body', BODY)
         self._table.on('request', self._requested)
         _draw_legend()
-        self._show()
+
+    def show(
+        self, clients: Sequence[Client], days: Sequence[date], squares: Mapping[int, Mapping[date, Square]]
+    ) -> None:
+        """Given all clients in their order, the days and what happened on them, show the present page."""
+        self._first = self._first if self._first < len(clients) else 0
+        self._clients, self._days, self._squares = clients, days, squares
+        self._turn()
 
     def _pagination(self) -> dict[str, int]:
-        return {'page': self.first // PER_PAGE + 1, 'rowsPerPage': PER_PAGE, 'rowsNumber': len(self._clients)}
+        return {
+            'page': self._first // PER_PAGE + 1,
+            'rowsPerPage': PER_PAGE,
+            'rowsNumber': len(self._clients),
+        }
 
     def _requested(self, event: GenericEventArguments) -> None:
-        self.first = (int(event.args['pagination']['page']) - 1) * PER_PAGE
-        self._table.pagination = self._pagination()
-        self._show()
+        self._first = (int(event.args['pagination']['page']) - 1) * PER_PAGE
+        self._turn()
 
-    def _show(self) -> None:
-        shown = self._clients[self.first : self.first + PER_PAGE]
+    def _turn(self) -> None:
+        if self._table.pagination != self._pagination():
+            self._table.pagination = self._pagination()
+        self._table.props.set_bool('hide-bottom', len(self._clients) <= PER_PAGE)
+        shown = self._clients[self._first : self._first + PER_PAGE]
         show_rows(
             self._table, [_row(client, self._days, self._squares.get(client.id, {})) for client in shown]
         )

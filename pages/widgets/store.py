@@ -28,6 +28,13 @@ def draw_store(stats: Mapping[str, Any]) -> None:
         Text(stats['disk_forecast'], 'small', 'p')
 
 
+def store_words(stats: Mapping[str, Any]) -> tuple[object, ...]:
+    """Given the same, return what is to be read in the card: it need not be drawn anew for bytes that nobody sees."""
+    amounts = [size(stats[name]) for name in ('disk_bytes', 'disk_free_bytes', 'disk_total_bytes')]
+    trend = [(day['day'], size(day['bytes'])) for day in stats['disk_trend']]
+    return *amounts, *trend, stats['disk_forecast']
+
+
 def _draw_meter(own: int, other: int, total: int) -> None:
     with box('meter'):
         box('used').style(f'width:{100 * own / total:.2f}%')

@@ -57,12 +57,17 @@ class Figures:
             self._count_kept(document, -1)
             self._forget(item_id, _number(document, 'job_id'))
 
-    def success_rate(self, now: datetime) -> float:
-        """Return the share of good ones among the backups that ended in the last 30 days, in percent (100 if there are none)."""
+    def lately(self, now: datetime) -> tuple[int, int]:
+        """Return how many of the backups that ended in the last 30 days were good ones, and how many failed."""
         since = (now - SUCCESS_WINDOW).timestamp()
         good, bad = (
             len(times) - bisect_left(times, since) for times in (self._ends[True], self._ends[False])
         )
+        return good, bad
+
+    def success_rate(self, now: datetime) -> float:
+        """Return the share of good ones among the backups that ended in the last 30 days, in percent (100 if there are none)."""
+        good, bad = self.lately(now)
         return round(100 * good / (good + bad), 1) if good + bad else 100.0
 
     def _count_kept(self, document: Raw, sign: int) -> None:

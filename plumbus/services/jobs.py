@@ -1,18 +1,18 @@
 """What a user can do with jobs: keep them, run them, see their history and next times."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from plumbus.backup.snapshots import Snapshots
-from plumbus.backup.standing import moment
 from plumbus.errors import Conflict, InvalidInput
 from plumbus.events import Changed, EventBus
 from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Retention, Trigger, checked
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling import timing
+from plumbus.services.job_views import JobViews, Raw, of_last_run
 from plumbus.services.lateness import Expected, Lateness, expectation, expected_of, zone_named
 from plumbus.services.plain import PlainForm
 from plumbus.services.records import revision_of
@@ -24,6 +24,7 @@ from plumbus.store.runlog import RunLogs
 
 PLANNED_BY = ('schedule', 'timezone', 'enabled')
 LAST_RUN = ('id', 'status', 'start_time', 'created_at')
+NEVER_RUN = of_last_run({})
 NOT_STORED = {'ping_url'}
 KEEPS_ALL = Retention().model_dump()
 FORM = PlainForm(Job)
@@ -63,10 +64,17 @@ class Jobs:
     zone: ZoneInfo
     lateness: Lateness
     pings: PingUrls
+    _known: JobViews = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = JobViews(self.jobs, self.backups)
 
     def all(self, client_id: int | None = None) -> list[JobView]:
-        """Return every job, of one client if it is given, oldest first, with its next and last run."""
-        return self._views(self.jobs.all(None if client_id is None else {'client_id': client_id}))
+        """Return every job, of one client if it is given, oldest first, with its next and last run. Nobody may change them."""
+        if client_id is not None:
+            return self._views(self.jobs.all({'client_id': client_id}))
+        last, late = self._known.last_runs(), self.lateness.overdue(self.now())
+        return self._known.of(self._follows(self._known.needed(), last, late))
 
     def page(self, client_id: int | None = None, limit: int = 100, offset: int = 0) -> Page[JobView]:
         """As `all`, a page of it."""
@@ -82,7 +90,7 @@ class Jobs:
         found = self.jobs.ids(match)
         texts = self.jobs.texts(found[offset : offset + limit])
         raws = {job_id: decoded(text) for job_id, text in texts.items()}
-        follows = self._follows({job_id: (raw, expectation(raw)) for job_id, raw in raws.items()})
+        follows = self._follows_of(raws, {job_id: expectation(raw) for job_id, raw in raws.items()})
         return Page([{**plain(raw), **follows[job_id]} for job_id, raw in raws.items()], len(found))
 
     def get(self, job_id: int) -> JobView:
@@ -171,28 +179,33 @@ class Jobs:
 
     def _views(self, jobs: Sequence[Job]) -> list[JobView]:
         known = {job.id: job.model_dump() for job in jobs}
-        follows = self._follows({job.id: (known[job.id], expected_of(job)) for job in jobs})
+        follows = self._follows_of(known, {job.id: expected_of(job) for job in jobs})
         return [JobView.model_validate({**known[job.id], **follows[job.id]}) for job in jobs]
 
-    def _follows(
-        self, jobs: Mapping[int, tuple[Mapping[str, Any], Expected | None]]
+    def _follows_of(
+        self, jobs: Mapping[int, Raw], expected: Mapping[int, Expected | None]
     ) -> dict[int, dict[str, Any]]:
-        """Given the fields of jobs by id, each with when it is to run, return the fields that follow from other things."""
-        last = self.backups.newest_of_each('job_id', LAST_RUN, list(jobs))
-        late = self.lateness.of({job_id: planned for job_id, (_, planned) in jobs.items()}, self.now())
-        texts = self.clients.texts({job['client_id'] for job, _ in jobs.values()})
+        """Given the fields of a few jobs by id, and when each is to run, return the fields that follow from other things."""
+        newest = self.backups.newest_of_each('job_id', LAST_RUN, list(jobs))
+        last = {job_id: of_last_run(backup) for job_id, backup in newest.items()}
+        return self._follows(jobs, last, self.lateness.of(expected, self.now()))
+
+    def _follows(
+        self, jobs: Mapping[int, Raw], last: Mapping[int, Raw], late: Mapping[int, datetime]
+    ) -> dict[int, dict[str, Any]]:
+        texts = self.clients.texts({job['client_id'] for job in jobs.values()})
         clients = {client_id: _of_client(decoded(text)) for client_id, text in texts.items()}
         return {
             job_id: {
                 **clients.get(job['client_id'], NO_CLIENT),
-                **_of_last_run(last.get(job_id, {})),
+                **last.get(job_id, NEVER_RUN),
                 'overdue': job_id in late,
                 'overdue_since': late.get(job_id),
                 'source_path': job['source_paths'][0],
                 'next_run': self.plan.next_run(job_id),
                 'schedule_text': timing.in_words(job.get('schedule')),
             }
-            for job_id, (job, _) in jobs.items()
+            for job_id, job in jobs.items()
         }
 
     def _checked(self, fields: Mapping[str, Any]) -> JobFields:
@@ -217,14 +230,6 @@ class Jobs:
 
 def _of_client(client: Mapping[str, Any]) -> dict[str, str]:
     return {'client_name': client['name'], 'host': client['host'], 'username': client['username']}
-
-
-def _of_last_run(last: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        'last_run': moment(last.get('start_time') or last.get('created_at')),
-        'last_status': last.get('status'),
-        'last_backup_id': last.get('id'),
-    }
 
 
 def plain(raw: Mapping[str, Any]) -> dict[str, Any]:

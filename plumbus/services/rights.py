@@ -151,7 +151,7 @@ RIGHTS: Mapping[str, Right] = {
     'verifications.cancel': Right(scope=RUN, action='verify.cancel'),
     'retention.prune': Right(scope=READ, action='job.prune', stricter=_really, told=_really),
     'search.find': Right(scope=READ),
-    **_readings('system', 'stats storage public_key'),
+    **_readings('system', 'stats lately storage public_key'),
     **_readings('metrics', 'text content_type'),
     'system.version': Right(scope=None),
     'system.health': Right(scope=None),

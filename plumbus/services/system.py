@@ -1,7 +1,7 @@
 """What PLUMBUS tells of itself: numbers, health, its public key."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from plumbus import __version__
 from plumbus.backup import stats
 from plumbus.backup.capabilities import FileSystem, Rsync
+from plumbus.backup.days import DayResult, Days, Place
 from plumbus.backup.growth import Growth
 from plumbus.backup.shortcomings import shortcomings_of_disk, shortcomings_of_rsync
 from plumbus.errors import StoreError
@@ -18,6 +19,7 @@ from plumbus.notify.report import forecast
 from plumbus.scheduling.queue import RunQueue, Ticket
 from plumbus.services.jobs import Jobs
 from plumbus.store.database import Database
+from plumbus.store.derived import Derived
 from plumbus.store.documents import Documents
 from plumbus.transfer.keys import Keys
 from plumbus.transfer.onboarding import dedicated_command, login_command, rsync_only_command
@@ -38,6 +40,15 @@ class PublicKey:
     rsync_command: str = ''
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lately:
+    """What became of the backups of the last 30 days (and a few more), by client and day; and of each job the newest backup that
+    has ended and was not cancelled. These records are shared: nobody may change them."""
+
+    days: Mapping[Place, DayResult]
+    last: Mapping[int, Backup]
+
+
 @dataclass(kw_only=True, slots=True)
 class System:
     """Every call blocks until it is done."""
@@ -56,9 +67,13 @@ class System:
     version: str = __version__
     reserve_percent: float = 0.0
     figures: stats.Figures = field(default_factory=stats.Figures)
+    _days: Days = field(init=False)
+    _last: Derived[Backup] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._days, self._last = Days(self.jobs.zone, self.now), Derived(self.backups, Backup.model_validate)
         self.backups.watch(self.figures)
+        self.backups.watch(self._days)
 
     def warn(self) -> None:
         """At the start: tell in the log what is not as it should be with this machine's tools and disk."""
@@ -88,6 +103,15 @@ class System:
             'version': self.version,
         }
 
+    def lately(self) -> Lately:
+        """Return how the backups went lately, without a look at the whole history."""
+        with self.database.lock:
+            newest, days = self.backups.newest_ids('tried_of'), self._days.results()
+        read = self._last.of(newest.values())
+        return Lately(
+            days=days, last={job_id: read[number] for job_id, number in newest.items() if number in read}
+        )
+
     def _of_backups(self) -> dict[str, Any]:
         with self.database.lock:
             good = self.backups.count(match={'status': stats.GOOD})  # it also takes in what others changed
@@ -97,6 +121,9 @@ class System:
                 'successful_backups': good,
                 'failed_backups': self.backups.count(match={'status': stats.FAILED}),
                 'success_rate': figures.success_rate(self.now()),
+                **dict(
+                    zip(('successful_30_days', 'failed_30_days'), figures.lately(self.now()), strict=True)
+                ),
                 'total_size_bytes': figures.size_bytes,
                 'total_size_gb': round(figures.size_bytes / 10**9, 2),
                 'protected_bytes': figures.protected_bytes,

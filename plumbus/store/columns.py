@@ -6,6 +6,7 @@ from typing import Any
 from plumbus.store.rows import Column
 
 GOOD = ('completed', 'warning')
+TRIED = (*GOOD, 'failed', 'interrupted')
 JUDGED = (*GOOD, 'failed')  # one that was cancelled or interrupted says nothing about its job
 ENDED = (*JUDGED, 'cancelled', 'interrupted')
 # The names of fields whose text a search looks into.
@@ -51,11 +52,12 @@ BACKUP: Mapping[str, Column] = {
     'kept': _kept,
     'good_of': _job_of(*GOOD),
     'judged_of': _job_of(*JUDGED),
+    'tried_of': _job_of(*TRIED),
     'ended_of': _job_of(*ENDED),
     'damaged_of': _damaged_of,
 }
-# `kept`: whether there is a snapshot; `good_of` and its like: the job, if its run was good, says how the job is, has ended, or
-# left a snapshot that was found damaged.
+# `kept`: whether there is a snapshot; `good_of` and its like: the job, if its run was good, says how the job is, has ended
+# (and was not cancelled), or left a snapshot that was found damaged.
 COLUMNS: Mapping[str, Mapping[str, Column]] = {
     'jobs': {'client_id': _field('client_id'), 'enabled': _field('enabled')},
     'backups': BACKUP,

@@ -40,7 +40,7 @@ def fill(data_dir: Path, *, clients: int, jobs: int, backups: int, schedule: str
         path = f'backups/machine-{job_id % clients + 1}/folders-{job_id}/{began:%Y-%m-%dT%H%M%SZ}'
         return Backup(
             job_id=job_id, job_name=f'folders {job_id}', client_id=job_id % clients + 1,
-            client_name=f'machine {job_id % clients + 1}', status=status, start_time=began,
+            client_name=f'machine {job_id % clients + 1}', status=status, created_at=began, start_time=began,
             end_time=began + timedelta(minutes=5), duration_s=300.0, size_bytes=10**9 + number, disk_bytes=10**7,
             transferred_bytes=10**7, file_count=12_345, new_files=12, changed_files=3, exit_code=0, owners='real',
             error_message=None if status.good else 'The client went away.', backup_path=path if status.good else None,
@@ -58,12 +58,7 @@ def fill(data_dir: Path, *, clients: int, jobs: int, backups: int, schedule: str
 def _add(database: Database, table: str, count: int, made: Callable[[int], Record], now: datetime) -> None:
     for first in range(1, count + 1, AT_ONCE):
         numbers = range(first, min(first + AT_ONCE, count + 1))
-        stamped = (
-            made(number).model_copy(
-                update={'id': number, 'created_at': now - timedelta(days=60), 'updated_at': now}
-            )
-            for number in numbers
-        )
+        stamped = [_stamped(made(number), number, now) for number in numbers]
         documents = [
             Document(record.model_dump(mode='json', exclude=MEMORY_ONLY), doc_id=record.id)
             for record in stamped
@@ -71,3 +66,8 @@ def _add(database: Database, table: str, count: int, made: Callable[[int], Recor
         with database.transaction():
             database.next_ids(table, len(documents))
             database.table(table).insert_multiple(documents)
+
+
+def _stamped(record: Record, number: int, now: datetime) -> Record:
+    made = record.created_at or now - timedelta(days=60)
+    return record.model_copy(update={'id': number, 'created_at': made, 'updated_at': now})

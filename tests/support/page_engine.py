@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from plumbus.backup.days import Days
 from plumbus.backup.retention import Candidate, decide
 from plumbus.errors import ClientError, Conflict, InvalidInput, NotFound
 from plumbus.events import Changed, EventBus, Logged, Progressed
@@ -33,6 +34,7 @@ from plumbus.model import (
 from plumbus.scheduling import timing
 from plumbus.services.retaining import Pruning
 from plumbus.services.search import FoundFile, SearchResult
+from plumbus.services.system import Lately
 from tests.support import page_data
 from tests.support.page_notifications import Notifications
 
@@ -141,7 +143,7 @@ class Clients:
         self.trouble: ClientError | None = None
 
     def all(self) -> list[Client]:
-        return list(self._engine.client_list)
+        return [client.model_copy() for client in self._engine.client_list]
 
     def get(self, number: int) -> Client:
         return self._stored(number).model_copy()
@@ -255,7 +257,8 @@ class Jobs:
         self._engine = engine
 
     def all(self, client_id: int | None = None) -> list[JobView]:
-        return [self._view(job) for job in self._engine.job_list if client_id in {None, job.client_id}]
+        wanted = [job for job in self._engine.job_list if client_id in {None, job.client_id}]
+        return [self._view(job).model_copy() for job in wanted]
 
     def get(self, number: int) -> JobView:
         return self._view(found(self._engine.job_list, number, 'job'))
@@ -473,11 +476,20 @@ class System:
         return {
             'total_clients': len(self._engine.client_list), 'total_jobs': len(self._engine.job_list), 'enabled_jobs': len(self._engine.job_list),
             'total_backups': len(backups), 'successful_backups': len(good), 'failed_backups': len(ended) - len(good),
+            'successful_30_days': len(good), 'failed_30_days': len(ended) - len(good),
             'success_rate': round(100 * len(good) / len(ended), 1) if ended else 0, 'protected_bytes': 1_840_000_000_000 if backups else 0,
             'disk_bytes': 2_310_000_000_000 if backups else 0, 'disk_free_bytes': 1_690_000_000_000, 'disk_total_bytes': 4_000_000_000_000,
             'disk_trend': page_data.trend() if backups else [], 'disk_forecast': page_data.FORECAST,
             'running': sum(b.status == Status.RUNNING for b in backups), 'queued': 0, 'overdue_jobs': 0, 'version': self.version,
         }  # fmt: skip
+
+    def lately(self) -> Lately:
+        days, last = Days(self._engine.settings.zone, page_data.now), dict[int, Backup]()
+        for backup in self._engine.backup_list:
+            days.added(backup.id, backup.model_dump(mode='json'))
+            if backup.status.finished and backup.status != Status.CANCELLED:
+                last[backup.job_id] = backup.model_copy()
+        return Lately(days=days.results(), last=last)
 
     def health(self) -> None:
         return None
