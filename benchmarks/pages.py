@@ -1,24 +1,29 @@
-"""How soon each page is there and answers, with 100 clients, 500 jobs, 100,000 backups, and three backups under way.
+"""How soon each page is there and answers, with 100 clients, 500 jobs, 100,000 backups (16,000 of them of the last 30 days), and
+three backups under way; and what a change costs while dashboards are open.
 
-usage: .venv/bin/python -m benchmarks.pages     (takes about two minutes; needs Chromium, sshd and rsync)
+usage: .venv/bin/python -m benchmarks.pages     (takes about three minutes; needs Chromium, sshd and rsync)
 
 Milliseconds in the browser, the median of a few visits: until something is painted, until everything that the page shows
 has come, and until it has answered a click (the next page of a list, else the panel of what runs). Processor time of the
 server for a visit; and the rows of its largest table.
 """
 
+import asyncio
 import os
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.tabs import Server
 from plumbus.backup.guards import StoreGuard
+from tests.support import tabs
 from tests.support.browser import ARGUMENTS, CHROMIUM, PASSWORD, log_in
 from tests.support.many import fill
 from tests.support.served import Served, wait_for
@@ -28,6 +33,8 @@ CLIENTS, JOBS, BACKUPS, RUNNING = 100, 500, 100_000, 3
 VISITS = 3
 USABLE_MS, ANSWER_MS, ROWS = 1000, 200, 25
 RATE_KIB, FILE_BYTES = 50, 40_000_000
+CHANGES, EVERY_S, CHANGE_MS = 15, 1.2, 20
+DASHBOARDS = (1, 5)
 NOT_NOW = '17 3 29 2 *'  # nothing is due while this runs
 LISTS = {'/clients', '/jobs', '/backups'}
 PAGES = (
@@ -120,6 +127,38 @@ def measure(served: Served, run: int) -> Iterator[tuple[str, Visit]]:
         browser.close()
 
 
+async def cost_of_change(served: Served, dashboards: int) -> float:
+    """Change a backup again and again, and return the milliseconds of processor time of the server for each change."""
+    server = Server(served)
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=60)
+        )
+        await tabs.log_in(http, 'admin', PASSWORD)
+        api = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=60, headers=served.api.headers)
+        )
+        for _ in range(dashboards):
+            await stack.enter_async_context(tabs.open_tab(http, '/'))
+        await asyncio.sleep(3)
+        before = server.spent
+        for number in range(CHANGES):
+            (await api.put('/api/backups/99990', json={'note': f'{dashboards}-{number}'})).raise_for_status()
+            await asyncio.sleep(EVERY_S)
+        return 1000 * (server.spent - before) / CHANGES
+
+
+def measure_changes(served: Served) -> bool:
+    """Print what a change costs for each open dashboard, beside none open; return whether the goal is met."""
+    alone, met = asyncio.run(cost_of_change(served, 0)), True
+    print(f'a change (and {EVERY_S} s of {RUNNING} backups), no dashboard: {alone:.0f} ms')
+    for count in DASHBOARDS:
+        each = (asyncio.run(cost_of_change(served, count)) - alone) / count
+        met &= each < CHANGE_MS
+        print(f'more for each of {count} dashboards: {each:.0f} ms (aim < {CHANGE_MS})', flush=True)
+    return met
+
+
 def main() -> None:
     """Measure and print a line for each page; the exit code tells whether all goals are met."""
     missed = 0
@@ -139,6 +178,7 @@ def main() -> None:
                 missed += not good
                 figures = f'{told.paint:6.0f} {told.usable:13.0f} {told.answer:12.0f} {told.server:7.0f} {told.rows:8}'
                 print(f'{address:25} {figures}  {"ok" if good else "MISSED"}', flush=True)
+            missed += not measure_changes(served)
     print(f'load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors')
     sys.exit(bool(missed))
 

@@ -59,9 +59,8 @@ class HeatMap:
             self._table.pagination = self._pagination()
         self._table.props.set_bool('hide-bottom', len(self._clients) <= PER_PAGE)
         shown = self._clients[self._first : self._first + PER_PAGE]
-        show_rows(
-            self._table, [_row(client, self._days, self._squares.get(client.id, {})) for client in shown]
-        )
+        days = [(day, f'{day:%a} {day.day} {day:%b}') for day in self._days]  # named once for all clients
+        show_rows(self._table, [_row(client, days, self._squares.get(client.id, {})) for client in shown])
 
 
 def _draw_legend() -> None:
@@ -76,20 +75,20 @@ def _column(name: str) -> dict[str, Any]:
     return {'name': name, 'label': name, 'field': name}
 
 
-def _row(client: Client, days: Sequence[date], happened: Mapping[date, Square]) -> dict[str, Any]:
+def _row(client: Client, days: Sequence[tuple[date, str]], happened: Mapping[date, Square]) -> dict[str, Any]:
     row: dict[str, Any] = {'id': client.id, 'client': client.name, 'href': f'/clients/{client.id}'}
-    for index, day in enumerate(days):
-        row[f'd{index}'] = _cell(client.name, day, happened.get(day), early=index < DAYS - LATELY)
+    for index, (day, name) in enumerate(days):
+        row[f'd{index}'] = _cell(f'{client.name}, {name}', happened.get(day), early=index < DAYS - LATELY)
     return row
 
 
-def _cell(name: str, day: date, square: Square | None, *, early: bool) -> dict[str, Any]:
+def _cell(where: str, square: Square | None, *, early: bool) -> dict[str, Any]:
     words = square.label if square else 'no backup'
     href = _target(square) if square else ''
     return {
         'tone': square.tone if square else '',
         'href': href,
-        'label': f'{name}, {day:%a} {day.day} {day:%b}: {words}',
+        'label': f'{where}: {words}',
         'early': early,
     }
 
