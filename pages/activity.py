@@ -1,5 +1,6 @@
 """What is under way: backups, restores and verifications that run or wait, as the header and the dashboard list them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pages.restoring import title
@@ -37,6 +38,13 @@ def under_way(engine: Engine) -> list[Activity]:
     for service in (engine.backups, engine.restores, engine.verifications):
         runs += service.page(status=UNFINISHED, limit=MOST).items
     return [_activity(run) for run in sorted(runs, key=_place)]
+
+
+def counted(activities: Sequence[Activity]) -> list[str]:
+    """Given what is under way, return ['2 running', '1 queued'], without what there is none of."""
+    waiting = sum(bool(one.waiting) for one in activities)
+    numbers = ((len(activities) - waiting, 'running'), (waiting, 'queued'))
+    return [f'{number} {word}' for number, word in numbers if number]
 
 
 def _place(run: Run) -> tuple[bool, int]:

@@ -2,6 +2,7 @@
 
 from nicegui import ui
 
+from pages.audit_words import ACTS
 from pages.calls import ask
 from pages.frame import View, frame
 from pages.live import Batch
@@ -55,8 +56,8 @@ class AuditList:
         self._listing = Listing[AuditEntry](
             [
                 Column(name='time', label='When', kind='when', cell=lambda one: when(one.time, zone)),
-                Column(name='who', label='Who', kind='main', cell=_who),
-                Column(name='what', label='What', kind='text', cell=_what),
+                Column(name='who', label='Who', kind='text', cell=_who),
+                Column(name='what', label='What', kind='main', cell=_what),
                 Column(name='object', label='To what', kind='text', cell=_object),
                 Column(name='outcome', label='Outcome', kind='chip', cell=lambda one: chip(LOOKS[one.outcome])),
             ],
@@ -98,7 +99,7 @@ def _who(one: AuditEntry) -> Cell:
 
 
 def _what(one: AuditEntry) -> Cell:
-    return text(one.action, one.details)
+    return text(ACTS.get(one.action, one.action), one.details, one.action)
 
 
 def _object(one: AuditEntry) -> Cell:

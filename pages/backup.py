@@ -106,8 +106,9 @@ class BackupPage:
             return
         self._lasting.visible = True
         with self._lasting:
-            self._verify = VerifyCard(self._view, self._backup)
-            self._note = NoteCard(self._view, self._backup)
+            with box('pair level'):
+                self._verify = VerifyCard(self._view, self._backup)
+                self._note = NoteCard(self._view, self._backup)
             if self._backup.backup_path:
                 SnapshotBrowser(self._view, self._backup.id)
 

@@ -16,6 +16,8 @@ ENDINGS = {
     Status.CANCELLED: 'Someone cancelled this backup.',
     Status.INTERRUPTED: 'PLUMBUS was stopped while this backup ran. The next run goes on from there.',
 }
+DENIED = 'Permission denied'
+UNREADABLE = 'What the login may not read is not in this snapshot. Let it read that, turn on sudo for the client, or leave it out in the job.'
 SHRUNK = 'The source had shrunk far more than usual.'
 OWNERS = {
     'fake-super': (
@@ -103,5 +105,7 @@ def _told_above(backup: Backup, line: str) -> bool:
 
 
 def _draw_warnings(warnings: Sequence[str]) -> None:
-    with card('Warnings', plural(len(warnings), 'line')):
+    with card('Warnings', plural(len(warnings), 'line'), classes='stack near'):
+        if any(line.endswith(DENIED) for line in warnings):
+            Text(UNREADABLE, 'sub', 'p')
         draw_lines(warnings)

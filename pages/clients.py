@@ -1,5 +1,6 @@
 """The list of clients: which machines there are, and whether each is safe."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from pages.widgets.empty import empty
 from pages.widgets.listing import Cell, Column, Listing, Query, chip, slice_of, text, to, when
 from pages.widgets.search import search_field
 from pages.widgets.text import box, button_link
-from pages.wording import PAUSED, Look, plural
+from pages.wording import PAUSED, Look, plural, size
 from plumbus.engine import Engine
 from plumbus.model import Client, JobView, Page
 
@@ -23,10 +24,11 @@ GRAVITY = ('failed', 'interrupted', 'warning', 'running', 'queued', 'cancelled',
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """A client with what its jobs say of it."""
+    """A client with what its jobs say of it. `size`: the bytes of their newest snapshots."""
 
     client: Client
     jobs: list[JobView]
+    size: int = 0
 
     @property
     def id(self) -> int:
@@ -96,6 +98,13 @@ class ClientList:
                 cell=lambda one: when(one.last_run, zone),
                 key=lambda one: str(one.last_run or ''),
             ),
+            Column(
+                name='size',
+                label='Size',
+                kind='number',
+                cell=lambda one: text(size(one.size) if one.size else ''),
+                key=lambda one: one.size,
+            ),
             Column(name='jobs', label='Jobs', kind='text', cell=_jobs, key=lambda one: len(one.jobs)),
             Column(name='login', label='Login', kind='text', cell=_login),
         ]
@@ -106,8 +115,9 @@ class ClientList:
 
     async def _load(self, query: Query) -> Page[Standing]:
         clients, jobs = await ask(self._view.engine.clients.all), await ask(memory().jobs)
+        sizes = await ask(self._view.engine.system.sizes)
         standings = [
-            Standing(client=client, jobs=[job for job in jobs if job.client_id == client.id])
+            _standing(client, [job for job in jobs if job.client_id == client.id], sizes)
             for client in clients
             if self._search in f'{client.name} {client.host} {client.username}'.lower()
         ]
@@ -124,6 +134,10 @@ class ClientList:
             'Every home needs a plumbus, and every plumbus needs a machine to look after.',
             ('Add a client', '/clients/new') if self._view.may('clients.create') else None,
         )
+
+
+def _standing(client: Client, jobs: list[JobView], sizes: Mapping[int, int]) -> Standing:
+    return Standing(client=client, jobs=jobs, size=sum(sizes.get(job.id, 0) for job in jobs))
 
 
 def _named(one: Standing) -> Cell:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-from pages.activity import NOUNS, Activity, under_way
+from pages.activity import NOUNS, Activity, counted, under_way
 from pages.calls import ask
 from pages.frame import View, frame
 from pages.live import Batch
@@ -131,7 +131,8 @@ class Dashboard:
         self._parts['tiles'].show(tiles, lambda: draw_tiles(tiles))
         self._days(known)
         self._parts['store'].show(store_words(stats), lambda: draw_store(stats))
-        self._parts['running'].show(len(known.under_way), lambda: self._running(len(known.under_way)))
+        going = ', '.join(counted(known.under_way))
+        self._parts['running'].show(going, lambda: self._running(going))
         if self._rows:
             self._rows.show(known.under_way)
         self._parts['attention'].show(shown.concerns, lambda: self._attention(shown.concerns))
@@ -159,8 +160,8 @@ class Dashboard:
                     self._heat = HeatMap()
             self._heat.show([*endangered, *calm], days(known.today), known.squares)
 
-    def _running(self, count: int) -> None:
-        with card('Running now', str(count) if count else ''):
+    def _running(self, words: str) -> None:
+        with card('Running now', words):
             self._rows = RunningRows('divided', SHOWN, 'Nothing runs. The fleeb has all its juice.')
 
     def _attention(self, concerns: list[Concern]) -> None:

@@ -35,7 +35,9 @@ def in_words(retention: Retention) -> str:
     for name, period in PERIODS:
         number = getattr(retention, name)
         if number:
-            parts.append(f'one a {period} for {number} {period if number == 1 else period + "s"}')
+            parts.append(
+                f'one {"an" if period == "hour" else "a"} {period} for {number} {period if number == 1 else period + "s"}'
+            )
     if not parts:
         return 'Keeps every snapshot for ever.'
     return f'Keeps {", ".join(parts)}.'

@@ -5,7 +5,7 @@ from functools import partial
 
 from nicegui import ui
 
-from pages.activity import NOUNS, Activity, under_way
+from pages.activity import NOUNS, Activity, counted, under_way
 from pages.calls import ask, told
 from pages.live import Batch, Feed, Run
 from pages.memory import memory
@@ -69,7 +69,7 @@ class RunningPill:
 
     def _show(self, activities: list[Activity]) -> None:
         going = [one for one in activities if not one.waiting]
-        self._words.text = ', '.join(_counted(len(going), len(activities) - len(going))) or 'idle'
+        self._words.text = ', '.join(counted(activities)) or 'idle'
         self._number.text = str(len(activities))
         self._pill.props['aria-label'] = f'What runs now: {self._words.text}'
         self._dot.classes(toggle=None, add='on' if going else None, remove=None if going else 'on')
@@ -90,7 +90,3 @@ def page_title(title: str, percents: Sequence[float | None]) -> str:
     known = [percent for percent in percents if percent is not None]
     far = f'{sum(known) / len(known):.0f} %' if known else '…'
     return f'▶ {far} · {title} · PLUMBUS' if percents else f'{title} · PLUMBUS'
-
-
-def _counted(running: int, waiting: int) -> list[str]:
-    return [f'{number} {word}' for number, word in ((running, 'running'), (waiting, 'queued')) if number]

@@ -129,9 +129,9 @@ def duration(seconds: float | None) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """Given seconds, return the largest unit alone: '3 h'."""
+    """Given seconds, return the largest unit alone: '3 h'; days from two on, so that several runs a day are told apart."""
     for length, unit in UNITS:
-        if seconds >= length:
+        if seconds >= (2 * length if unit == 'd' else length):
             return f'{int(seconds // length)} {unit}'
     return '0 s'
 

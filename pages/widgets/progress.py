@@ -11,6 +11,7 @@ from plumbus.model import Progress
 
 POINTS = 120
 POINT_S = 1.0
+VAGUE_S = 600  # from here on seconds are not worth telling
 SPARK_COLOUR = '#5C7CFA'  # reads well on the light and on the dark card
 
 
@@ -31,7 +32,8 @@ class ProgressPanel:
                     self._left = Text('', 'left')
         self._spark = ui.echart(_spark_options()).classes('spark')
         self._spark.props['aria-hidden'] = 'true'
-        with box('current mono'):
+        self._current = box('current mono')
+        with self._current:
             ui.icon('o_insert_drive_file', size='16px')
             self._file = Text('', 'cut')
         self.show(progress)
@@ -42,7 +44,8 @@ class ProgressPanel:
         show_bar(self._bar, progress.percent)
         self._figures.text = ' · '.join(_amounts(progress))
         self._left.text = left(progress)
-        self._file.text = progress.current_file or phase(progress.phase)
+        self._current.visible = bool(progress.current_file)
+        self._file.text = progress.current_file or ''
         self._file.props['title'] = self._file.text
         self._draw_rate(progress.rate_bps)
 
@@ -79,8 +82,12 @@ def done(progress: Progress) -> str:
 
 
 def left(progress: Progress) -> str:
-    """Return '26 s left', or nothing while that is not known."""
-    return '' if progress.eta_s is None else f'{duration(progress.eta_s)} left'
+    """Return '26 s left', 'about 12 min left', or nothing while that is not known."""
+    if progress.eta_s is None:
+        return ''
+    if progress.eta_s >= VAGUE_S:
+        return f'about {duration(60 * round(progress.eta_s / 60))} left'
+    return f'{duration(progress.eta_s)} left'
 
 
 def _amounts(progress: Progress) -> list[str]:

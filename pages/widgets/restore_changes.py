@@ -3,6 +3,7 @@
 from datetime import tzinfo
 from typing import Any
 
+from pages.browse.place import above, last_part
 from pages.restoring import ACTIONS, Action, moment_in, of_action, tally
 from pages.widgets.choices import OneOf
 from pages.widgets.listing import Cell, Column, Listing, Query, text
@@ -71,7 +72,8 @@ class RestoreChanges:
 
 
 def _named(change: Change) -> Cell:
-    return {**text(literal(change['path'])), 'icon': ICONS.get(change.get('kind', ''), 'o_insert_drive_file')}
+    path, icon = change['path'], ICONS.get(change.get('kind', ''), 'o_insert_drive_file')
+    return {**text(literal(last_part(path)), f'in {literal(above(path))}', literal(path)), 'icon': icon}
 
 
 def _nothing() -> object:

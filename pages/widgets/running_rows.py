@@ -60,7 +60,7 @@ class RunningRow:
                 self._rate = Text('')
         self.show(activity.progress)
         if activity.waiting:
-            self._done.text = activity.waiting
+            self._done.text, self._bar.visible = activity.waiting, False
 
     def show(self, progress: Progress) -> None:
         """Given newer progress, show it."""

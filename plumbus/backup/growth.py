@@ -22,12 +22,11 @@ class Growth:
         came = _day(document.get('end_time'))
         if document.get('status') not in GOOD or came is None:
             return
-        size, freed = document.get('disk_bytes'), document.get('freed_bytes')
-        stored = size if isinstance(size, int) else 0
+        stored = _bytes(document, 'disk_bytes') - _bytes(document, 'inherited_bytes')
         self._add(came, sign * stored)
         gone = None if document.get('backup_path') else _day(document.get('removed_at'))
         if gone is not None:
-            self._add(gone, -sign * (freed if isinstance(freed, int) else stored))
+            self._add(gone, -sign * _bytes(document, 'freed_bytes', stored))
 
     def steps(self) -> list[tuple[datetime, int]]:
         """Return bytes by the day they came, or went (negative), oldest first."""
@@ -35,12 +34,15 @@ class Growth:
             (datetime.fromtimestamp(day * DAY_S, UTC), change) for day, change in sorted(self._days.items())
         ]
 
-    def trend(self, now: datetime) -> list[dict[str, Any]]:
-        """Return what the snapshots took at the end of each of the last 90 days, from the first that had any."""
+    def trend(self, now: datetime, stored: int) -> list[dict[str, Any]]:
+        """Given what the snapshots take now, return what they took at the end of each of the last 90 days, from the first that had any.
+
+        Counted back from now: of what lies far back the records may be gone.
+        """
         if not self._days:
             return []
         first = int((now - timedelta(days=SHOWN_DAYS - 1)).timestamp()) // DAY_S
-        total = sum(change for day, change in self._days.items() if day < first)
+        total = stored - sum(change for day, change in self._days.items() if day >= first)
         told = []
         for day in range(max(first, min(self._days)), int(now.timestamp()) // DAY_S + 1):
             total += self._days.get(day, 0)
@@ -55,6 +57,11 @@ class Growth:
             self._days[day] = kept
         else:
             self._days.pop(day, None)
+
+
+def _bytes(document: Raw, name: str, otherwise: int = 0) -> int:
+    value = document.get(name)
+    return value if isinstance(value, int) else otherwise
 
 
 def _day(text: object) -> int | None:

@@ -57,6 +57,10 @@ class Figures:
             self._count_kept(document, -1)
             self._forget(item_id, _number(document, 'job_id'))
 
+    def newest_sizes(self) -> dict[int, int]:
+        """Return the size of the newest snapshot of each job that has one."""
+        return {job_id: kept[self._newest[job_id]] for job_id, kept in self._kept.items()}
+
     def lately(self, now: datetime) -> tuple[int, int]:
         """Return how many of the backups that ended in the last 30 days were good ones, and how many failed."""
         since = (now - SUCCESS_WINDOW).timestamp()

@@ -89,7 +89,8 @@ class Backup(Run):
 
     `suspicious`: the source had shrunk so much that retention does not count it as good, until a user clears that.
     `owners` is null as long as there is no snapshot. A snapshot that was removed leaves its record: `removed_at` is set,
-    `backup_path` null, and `freed_bytes` tells what only it had held (null where that is not known). `tries` counts how often
+    `backup_path` null, and `freed_bytes` tells what only it had held (null where that is not known). Of `disk_bytes`, `inherited_bytes`
+    had been stored by snapshots that were removed since. `tries` counts how often
     the client was not there; from `try_until` on that is a failure.
     """
 
@@ -98,6 +99,7 @@ class Backup(Run):
     trigger: Trigger = Trigger.MANUAL
     size_bytes: int = 0
     disk_bytes: int = 0
+    inherited_bytes: int = 0
     new_files: int = 0
     changed_files: int = 0
     deleted_files: int = 0

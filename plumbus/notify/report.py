@@ -38,12 +38,13 @@ class Sums:
         if ended >= self.since:
             self._count(raw)
         if raw['status'] in {'completed', 'warning'}:
-            self.growth.append((ended, raw.get('disk_bytes') or 0))
+            stored = (raw.get('disk_bytes') or 0) - (raw.get('inherited_bytes') or 0)
+            self.growth.append((ended, stored))
             if raw.get('backup_path'):
                 self.kept_bytes += raw.get('disk_bytes') or 0
             elif removed := moment(raw.get('removed_at')):
                 freed = raw.get('freed_bytes')
-                self.growth.append((removed, -(raw.get('disk_bytes') or 0 if freed is None else freed)))
+                self.growth.append((removed, -(stored if freed is None else freed)))
 
     def _count(self, raw: Raw) -> None:
         self.good += raw['status'] == 'completed'

@@ -188,7 +188,8 @@ class Removal:
     def _record(self, backup: Backup, freed: int | None, heir: Snapshot | None, *, keep_record: bool) -> None:
         with self.backups.transaction():
             if heir and freed is not None:
-                self._hand_on(max(0, backup.disk_bytes - freed), heir)
+                rest = max(0, backup.disk_bytes - freed)
+                self._hand_on(rest, heir, inherited=rest if keep_record else backup.inherited_bytes)
             if keep_record:
                 self.backups.set(backup.id, removed_at=self.now(), backup_path=None, freed_bytes=freed)
             else:
@@ -197,11 +198,18 @@ class Removal:
             Changed(noun='backup', id=backup.id, action='updated' if keep_record else 'deleted')
         )
 
-    def _hand_on(self, size: int, heir: Snapshot) -> None:
-        """What it stored and others still hold counts as stored by the next snapshot: so the sum stays what is on disk."""
+    def _hand_on(self, size: int, heir: Snapshot, *, inherited: int) -> None:
+        """What it stored and others still hold counts as stored by the next snapshot: so the sum stays what is on disk.
+
+        `inherited` of it was there before the next snapshot was made, as the records that stay tell (see Growth).
+        """
         backup = self._backup_of(heir)
         if backup and size:
-            changed = self.backups.set(backup.id, disk_bytes=backup.disk_bytes + size)
+            changed = self.backups.set(
+                backup.id,
+                disk_bytes=backup.disk_bytes + size,
+                inherited_bytes=backup.inherited_bytes + inherited,
+            )
             with suppress(StoreError, OSError):  # what stands beside it is for a rescan
                 self.snapshots.note(heir, {'disk_bytes': changed.disk_bytes})
 

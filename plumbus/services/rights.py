@@ -90,7 +90,14 @@ def _restore_details(arguments: Arguments) -> str:
     if not isinstance(fields, Mapping):
         return ''
     told = ('dry_run', 'delete', 'to_server', 'client_id', 'restore_path', 'paths')
-    return ', '.join(f'{name}: {fields[name]}' for name in told if fields.get(name))
+    return ', '.join(_said(name, fields[name]) for name in told if fields.get(name))
+
+
+def _said(name: str, value: object) -> str:
+    words = name.replace('_', ' ')
+    if value is True:
+        return words
+    return f'{words}: {", ".join(map(str, value)) if isinstance(value, list) else value}'
 
 
 def _paths(arguments: Arguments) -> str:
@@ -151,7 +158,7 @@ RIGHTS: Mapping[str, Right] = {
     'verifications.cancel': Right(scope=RUN, action='verify.cancel'),
     'retention.prune': Right(scope=READ, action='job.prune', stricter=_really, told=_really),
     'search.find': Right(scope=READ),
-    **_readings('system', 'stats lately storage public_key'),
+    **_readings('system', 'stats lately sizes storage public_key'),
     **_readings('metrics', 'text content_type'),
     'system.version': Right(scope=None),
     'system.health': Right(scope=None),

@@ -112,6 +112,11 @@ class System:
             days=days, last={job_id: read[number] for job_id, number in newest.items() if number in read}
         )
 
+    def sizes(self) -> dict[int, int]:
+        """Return the bytes of the newest snapshot of each job that has one."""
+        with self.database.lock:
+            return self.figures.newest_sizes()
+
     def _of_backups(self) -> dict[str, Any]:
         with self.database.lock:
             good = self.backups.count(match={'status': stats.GOOD})  # it also takes in what others changed
@@ -128,7 +133,7 @@ class System:
                 'total_size_gb': round(figures.size_bytes / 10**9, 2),
                 'protected_bytes': figures.protected_bytes,
                 'disk_bytes': figures.disk_bytes,
-                'disk_trend': figures.growth.trend(self.now()),
+                'disk_trend': figures.growth.trend(self.now(), figures.disk_bytes),
                 'disk_forecast': self._forecast(figures.growth),
             }
 

@@ -138,6 +138,7 @@ def test_it_frees_to_the_byte_what_it_says_and_touches_nothing_else(
         assert list(planned.remove) == list(done.remove)
         assert {place: state_of(tree_of(engine, made[place])) for place in kept} == states
         assert kept_disk_bytes(engine) == file_bytes(engine)
+        assert sum(change for _, change in engine.system.figures.growth.steps()) == file_bytes(engine)
         again = engine.retention.prune(job.id, {})
         assert (again.remove, again.freed_bytes) == ([], 0)
 

@@ -494,6 +494,10 @@ class System:
     def health(self) -> None:
         return None
 
+    def sizes(self) -> dict[int, int]:
+        newest = sorted(self._engine.backup_list, key=lambda one: one.id)
+        return {one.job_id: one.size_bytes for one in newest if one.status.good}
+
     def storage(self) -> dict[str, Any]:
         return {
             'rsync_version': '3.4.3',

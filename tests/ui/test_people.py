@@ -233,7 +233,7 @@ class TestAudit:
         await admin.open('/audit')
         [row] = await rows(admin, 'Audit log')
         assert row['who']['text'] == 'admin'
-        assert row['what']['text'] == 'token.create'
+        assert row['what']['text'] == 'made a token'
         assert row['object']['text'] == 'token 1 <img src=x onerror=alert(1)>'
         assert row['outcome']['text'] == 'Done'
         for word in ('Clear', 'Delete', 'Empty'):

@@ -98,13 +98,15 @@ def test_it_stays_right_whatever_comes_and_goes(steps: list[tuple[bool, Raw]]) -
             known[raw['id']] = raw
             made.added(raw['id'], raw)
         assert told(made) == counted(known)
+        assert sum(made.newest_sizes().values()) == made.protected_bytes
 
 
 def test_it_tells_what_the_snapshots_took_day_by_day() -> None:
     removed = backup(2, 'completed', days=2) | {'backup_path': None, 'freed_bytes': 7}
     removed['removed_at'] = (NOW - timedelta(days=1)).isoformat()
-    made = figures([backup(1, 'completed', days=200), removed, backup(3, 'failed'), backup(4, 'warning')])
-    trend = made.growth.trend(NOW)
+    heir = backup(4, 'warning') | {'disk_bytes': 13, 'inherited_bytes': 3}
+    made = figures([backup(1, 'completed', days=200), removed, backup(3, 'failed'), heir])
+    trend = made.growth.trend(NOW, made.disk_bytes)
     assert len(trend) == 90
     assert [(one['day'], one['bytes']) for one in trend[-4:]] == [
         ('2026-11-20', 10), ('2026-11-21', 20), ('2026-11-22', 13), ('2026-11-23', 23)
@@ -113,7 +115,7 @@ def test_it_tells_what_the_snapshots_took_day_by_day() -> None:
 
 def test_days_without_anything_before_the_first_backup_are_not_told() -> None:
     made = figures([backup(1, 'completed', days=2)])
-    assert [one['bytes'] for one in made.growth.trend(NOW)] == [10, 10, 10]
+    assert [one['bytes'] for one in made.growth.trend(NOW, 10)] == [10, 10, 10]
     made.removed(1, backup(1, 'completed', days=2))
-    assert made.growth.trend(NOW) == []
+    assert made.growth.trend(NOW, 0) == []
     assert made.growth.steps() == []
