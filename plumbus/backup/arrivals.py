@@ -39,6 +39,11 @@ class Arrivals:
             if planned is not None and planned.kind == 'f' and not item.has_data:
                 self._without_data.add(item.path)
 
+    def not_along(self) -> list[bytes]:
+        """Return the wanted folders that should have come along with something, and did not, for that is gone by now."""
+        asked = {*self.plan.asked()}
+        return [path for path in self.plan.wanted() if path not in self._came and path not in asked]
+
     def settle(self, tree: Tree, *, doubtful: bool) -> None:
         """After the fetch: no stale copy stays in the tree. `doubtful`: rsync told of troubles, so all that came is looked at."""
         for path in self.plan.wanted():

@@ -94,7 +94,7 @@ class Plan:
         return sorted({*self.fetch, *self.touched} - {ROOT})
 
     def around(self) -> set[bytes]:
-        """Return what comes along besides: the folders above what is asked for."""
+        """Return the folders above what is wanted: they come along with it."""
         found: set[bytes] = set()
         for path in self.wanted():
             above = _parent(path)
@@ -102,6 +102,14 @@ class Plan:
                 found.add(above)
                 above = _parent(above)
         return found - {ROOT}
+
+    def asked(self) -> list[bytes]:
+        """Return what has to be asked for by its name, so that all that is wanted comes.
+
+        rsync compares each name that comes with those that were asked for, one by one: what comes along need not be among them.
+        """
+        around = self.around()
+        return [path for path in self.wanted() if path not in around]
 
 
 @dataclass(slots=True)

@@ -199,6 +199,16 @@ class Pull:
             Readying(tree, remains, shared, self.cancellation.check).make_ready(plan)
 
     def _fetch(self, plan: Plan, arrivals: Arrivals) -> None:
+        self._fetch_listed(plan.asked(), arrivals)
+        if left := arrivals.not_along():
+            self._fetch_listed(left, arrivals)
+        with self.workspace.open_tree() as tree:
+            arrivals.settle(tree, doubtful=self.pulled.exit_code != 0)
+            if self.previous is not None and self.workspace.filled:
+                with Tree(self.previous.tree) as last:
+                    arrivals.keep_inherited(tree, last)
+
+    def _fetch_listed(self, paths: list[bytes], arrivals: Arrivals) -> None:
         def take(item: Item) -> None:
             arrivals.take(item, reader.algorithm)
 
@@ -206,12 +216,7 @@ class Pull:
         arguments = rsync.fetch_listed_arguments(
             self.options, self.session.rsync_shell, self.session.alias, self.workspace.tree
         )
-        self._transfer(arguments, reader, nul_separated(plan.wanted()))
-        with self.workspace.open_tree() as tree:
-            arrivals.settle(tree, doubtful=self.pulled.exit_code != 0)
-            if self.previous is not None and self.workspace.filled:
-                with Tree(self.previous.tree) as last:
-                    arrivals.keep_inherited(tree, last)
+        self._transfer(arguments, reader, nul_separated(paths))
 
     def _finishing(self) -> Finishing:
         return Finishing(
@@ -242,7 +247,7 @@ class Pull:
         self._accept(outcome, 'transfer')
         reader.check()
         self.pulled.transferred_bytes += reader.stats.get('literal_bytes', 0)
-        self.pulled.exit_code = outcome.exit_code
+        self.pulled.exit_code = self.pulled.exit_code or outcome.exit_code
 
     def _show_transfer(self, progress: TransferProgress | None, items: list[Item]) -> None:
         self.room.look()

@@ -188,6 +188,24 @@ def test_what_happens_between_scan_and_fetch_makes_no_lie(
     assert unchanged(before, facts(place.tree(first))) == []
 
 
+def test_a_folder_is_kept_though_all_that_was_to_come_with_it_vanishes_meanwhile(place: Place) -> None:
+    fill(place.source)
+    place.back_up()
+    young = place.source / 'd' / 'young'
+    young.mkdir(0o711)
+    (young / 'file').write_text('soon gone')
+    (place.source / 'd' / 'deep' / 'c').write_text('changed, soon gone')
+
+    def vanish() -> None:
+        (young / 'file').unlink()
+        (place.source / 'd' / 'deep' / 'c').unlink()
+
+    second = place.back_up(vanish)
+
+    assert second.status is Status.COMPLETED
+    place.check(second)
+
+
 def test_a_folder_that_becomes_a_link_to_the_server_meanwhile_leads_nowhere(
     place: Place, tmp_path: Path
 ) -> None:

@@ -84,6 +84,12 @@ def test_it_removes_what_is_gone_deepest_first() -> None:
     assert made.wanted() == [b'd']
 
 
+def test_it_asks_for_no_folder_that_comes_along_with_what_is_in_it() -> None:
+    made, _ = plan([item('.d', 'd/'), item('>f.st......', 'd/a', 15), *UNCHANGED[2:4]])
+    assert made.wanted() == [b'd', b'd/a', b'd/sub']
+    assert made.asked() == [b'd/a', b'd/sub']
+
+
 def test_it_does_not_depend_on_the_order_of_the_scan() -> None:
     made, kept = plan(reversed(UNCHANGED))
     assert not made.changes_anything
