@@ -7,7 +7,6 @@ from plumbus.backup.reporting import Reporter, readable
 from plumbus.cancellation import Cancellation
 from plumbus.failures import failed
 from plumbus.model import Job
-from plumbus.transfer import process
 from plumbus.transfer.process import Outcome
 from plumbus.transfer.remote import marked
 from plumbus.transfer.ssh import SshSession
@@ -64,7 +63,7 @@ class Commands:
     ) -> Outcome:
         self.reporter.phase(label)
         self.reporter.say(f'{label}: {command}')
-        return process.run(
+        return self.connection.shared.run(
             self.connection.ssh_argv(marked(command, mark)),
             cancellation=cancellation,
             env=self.connection.env,

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from plumbus.failures import failed
 from plumbus.transfer import process, rsync
 from plumbus.transfer.items import Kind
 from plumbus.transfer.lookup import Found, look_up
+from plumbus.transfer.process import Outcome
 from plumbus.transfer.room import Room, rooms
 from plumbus.transfer.ssh import SshSession
 
@@ -50,6 +51,8 @@ class Destination(Protocol):
     def env(self) -> Mapping[str, str]: ...
     @property
     def bound(self) -> bool: ...
+    @property
+    def run(self) -> Callable[..., Outcome]: ...
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
     def folders_arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
     def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None: ...
@@ -74,6 +77,11 @@ class OnClient:
     def bound(self) -> bool:
         """Whether the key may run rsync and nothing else, perhaps below one folder only."""
         return not self.options.secluded
+
+    @property
+    def run(self) -> Callable[..., Outcome]:
+        """What runs rsync: see SharedLogin.run."""
+        return self.connection.shared.run
 
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]:
         """Return the run that restores, or lists what it would do."""
@@ -109,9 +117,8 @@ class OnClient:
         scratch = self.connection.empty.parent / 'target'
         Path(os.fsdecode(os.fsencode(scratch) + target)).mkdir(parents=True, exist_ok=True)
         shell, alias = self.connection.rsync_shell, self.connection.alias
-        outcome = process.run(
+        outcome = self.connection.shared.run(
             rsync.make_folder_arguments(self.options, shell, alias, scratch, target),
-            cancellation=self.connection.cancellation,
             env=self.env,
             idle_timeout_s=IDLE_TIMEOUT_S,
         )
@@ -136,6 +143,11 @@ class OnServer:
     def bound(self) -> bool:
         """Whether / may be another folder: never."""
         return False
+
+    @property
+    def run(self) -> Callable[..., Outcome]:
+        """What runs rsync: see process.run."""
+        return process.run
 
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]:
         """Return the run that restores, or lists what it would do."""

@@ -24,7 +24,7 @@ from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.tree import Tree
 from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation
-from plumbus.transfer import process, rsync
+from plumbus.transfer import rsync
 from plumbus.transfer.items import Item, TransferProgress
 from plumbus.transfer.names import path_bytes
 from plumbus.transfer.outcome import Stage
@@ -262,7 +262,7 @@ class Pull:
             self.retried.update(filter(None, map(retried_file, lines)))
             show(lines)
 
-        return process.run(
+        return self.session.shared.run(
             arguments,
             cancellation=self.cancellation,
             env={**rsync.environment(self.home), **self.session.env},

@@ -20,7 +20,6 @@ from plumbus.cancellation import Cancellation
 from plumbus.errors import NotFound
 from plumbus.failures import failed
 from plumbus.model import Restore, Status
-from plumbus.transfer import process
 from plumbus.transfer.items import Item, TransferProgress
 from plumbus.transfer.lookup import Found
 from plumbus.transfer.names import path_text
@@ -156,7 +155,7 @@ class Push:
         self, arguments: list[bytes], take: Take, show: Show, feed: Iterable[bytes] | None = None
     ) -> 'Told':
         reader = OutputReader(take, show, self.destination.options.seal)
-        outcome = process.run(
+        outcome = self.destination.run(
             arguments,
             cancellation=self.cancellation,
             env=self.destination.env,

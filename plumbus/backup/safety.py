@@ -14,7 +14,7 @@ from plumbus.backup.reporting import Reporter, show_errors
 from plumbus.backup.undonotes import Touched, UndoNote, UndoNotes
 from plumbus.errors import Cancelled, PlumbusError
 from plumbus.failures import failed
-from plumbus.transfer import process, there
+from plumbus.transfer import there
 from plumbus.transfer.lookup import Found
 from plumbus.transfer.names import path_text
 from plumbus.transfer.process import Outcome
@@ -60,9 +60,8 @@ class Safety:
             return beside.rstrip(b'/') + name
         told: list[bytes] = []
         connection = self.client.connection
-        outcome = process.run(
+        outcome = connection.shared.run(
             connection.ssh_argv(there.place_command(beside)),
-            cancellation=connection.cancellation,
             env=self.client.env,
             on_output=told.extend,
             idle_timeout_s=IDLE_TIMEOUT_S,
@@ -103,10 +102,9 @@ def run_there(
     client: OnClient, command: str, paths: list[bytes], reader: OutputReader, reporter: Reporter
 ) -> Outcome:
     """Given a command for the client that reads paths, run it with these."""
-    return process.run(
+    return client.connection.shared.run(
         client.connection.ssh_argv(command),
         feed=nul_separated(paths),
-        cancellation=client.connection.cancellation,
         env=client.env,
         on_output=reader,
         on_error=show_errors(reporter),
@@ -119,10 +117,9 @@ def folder_times(client: OnClient, folders: list[bytes], work_folder: Path) -> d
     work_folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work_folder) as name:
         connection = client.connection
-        outcome = process.run(
+        outcome = connection.shared.run(
             there.read_times_arguments(client.options, connection.rsync_shell, connection.alias, Path(name)),
             feed=nul_separated(folders),
-            cancellation=connection.cancellation,
             env=client.env,
             idle_timeout_s=IDLE_TIMEOUT_S,
         )

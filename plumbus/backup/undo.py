@@ -17,7 +17,7 @@ from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.safety import run_there
 from plumbus.backup.undonotes import UndoNote
 from plumbus.model import Status
-from plumbus.transfer import process, there
+from plumbus.transfer import there
 from plumbus.transfer.items import Item, unescape
 from plumbus.transfer.names import path_text
 from plumbus.transfer.outcome import Explanation
@@ -76,12 +76,11 @@ class Undo:
                 readable(unescape(found[1])) for line in lines if (found := NOT_EMPTY.fullmatch(line))
             ]
 
-        outcome = process.run(
+        outcome = connection.shared.run(
             there.remove_arguments(
                 self.client.options, connection.rsync_shell, connection.alias, connection.empty, whole=whole
             ),
             feed=nul_separated(paths),
-            cancellation=connection.cancellation,
             env=self.client.env,
             on_output=read,
             idle_timeout_s=IDLE_TIMEOUT_S,
@@ -101,12 +100,11 @@ class Undo:
         connection = self.client.connection
         with tempfile.TemporaryDirectory(dir=self.work_folder) as name:
             _lay_out(os.fsencode(name), self.note.times)
-            outcome = process.run(
+            outcome = connection.shared.run(
                 there.set_times_arguments(
                     self.client.options, connection.rsync_shell, connection.alias, Path(name)
                 ),
                 feed=nul_separated(sorted(self.note.times)),
-                cancellation=connection.cancellation,
                 env=self.client.env,
                 on_error=show_errors(self.reporter),
                 idle_timeout_s=IDLE_TIMEOUT_S,

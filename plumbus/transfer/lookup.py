@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from plumbus.errors import PlumbusError
 from plumbus.transfer.items import OUT_FORMAT, Kind, parse_item, sealed
-from plumbus.transfer.process import run
 from plumbus.transfer.ssh import SshSession
 
 IDLE_TIMEOUT_S = 180
@@ -35,12 +34,11 @@ def look_up(session: SshSession, paths: Iterable[bytes], *, sudo: bool = False) 
                 found[b'/' + item.path] = Found(item.kind, item.size, item.mtime)
 
     try:
-        outcome = run(
+        outcome = session.shared.run(
             _arguments(session, sudo, seal),
             feed=_separated(paths),
             on_output=take,
             env=session.env,
-            cancellation=session.cancellation,
             idle_timeout_s=IDLE_TIMEOUT_S,
         )
     except PlumbusError:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from plumbus.errors import PlumbusError
-from plumbus.transfer.process import run
 from plumbus.transfer.ssh import SshSession
 from plumbus.transfer.words import shell_word
 
@@ -37,9 +36,8 @@ def rooms(session: SshSession, folders: Sequence[bytes], *, sudo: bool = False) 
     words = ' '.join(shell_word(folder) for folder in folders)
     lines: list[bytes] = []
     try:
-        run(
+        session.shared.run(
             session.ssh_argv(f'exec sh -c {shlex.quote(SCRIPT)} {"sudo" if sudo else "self"} {words}'),
-            cancellation=session.cancellation,
             env=session.env,
             on_output=lines.extend,
             idle_timeout_s=LIMIT_S,

@@ -19,6 +19,7 @@ from plumbus.cancellation import Cancellation
 from plumbus.errors import ClientError
 from plumbus.transfer.keys import Keys
 from plumbus.transfer.rsync import environment
+from plumbus.transfer.shared_login import SharedLogin, takes
 from plumbus.transfer.target import Target, require_password
 
 __all__ = ['SshSession', 'Target', 'remove_leftovers', 'session']
@@ -35,6 +36,10 @@ Host {alias}
   BatchMode {batch_mode}
   PreferredAuthentications {methods}
 {extra}
+"""
+SHARED_BLOCK = """\
+Host {alias}
+  ControlPath {socket}
 """
 COMMON_BLOCK = """\
 Host *
@@ -77,6 +82,7 @@ class SshSession:
     empty: Path
     target: Target
     cancellation: Cancellation
+    shared: SharedLogin
 
     @property
     def rsync_shell(self) -> str:
@@ -106,13 +112,18 @@ def session(target: Target, keys: Keys, cancellation: Cancellation) -> Iterator[
             folder if _may_execute(folder) else stack.enter_context(_private_folder(_executable_parent(keys)))
         )
         (folder / 'empty').mkdir(mode=0o700)
+        config = _write(folder / 'config', _config(target, keys, folder))
+        env = {**environment(folder), **_askpass(target, folder, scripts)}
+        shared = SharedLogin(['ssh', '-F', str(config)], target.alias, _socket(folder), env, cancellation)
+        stack.callback(shared.close)
         yield SshSession(
-            config_path=_write(folder / 'config', _config(target, keys, folder)),
+            config_path=config,
             alias=target.alias,
-            env={**environment(folder), **_askpass(target, folder, scripts)},
+            env=env,
             empty=folder / 'empty',
             target=target,
             cancellation=cancellation,
+            shared=shared,
         )
 
 
@@ -128,7 +139,15 @@ def remove_leftovers(parent: Path | None = None, older_than_s: float = 60) -> No
 def _config(target: Target, keys: Keys, folder: Path) -> str:
     known_hosts = _write(folder / 'known_hosts', ''.join(_known_host(hop, keys) for hop in target.chain))
     blocks = [_host_block(hop, keys, folder) for hop in target.chain]
-    return ''.join(blocks) + COMMON_BLOCK.format(known_hosts=_quoted(known_hosts), ciphers=_ciphers())
+    socket = _socket(folder)
+    shared = SHARED_BLOCK.format(alias=target.alias, socket=_quoted(socket)) if takes(socket) else ''
+    return (
+        shared + ''.join(blocks) + COMMON_BLOCK.format(known_hosts=_quoted(known_hosts), ciphers=_ciphers())
+    )
+
+
+def _socket(folder: Path) -> Path:
+    return folder / 'shared'
 
 
 def _host_block(target: Target, keys: Keys, folder: Path) -> str:
