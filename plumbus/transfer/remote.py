@@ -11,8 +11,8 @@ from typing import Protocol
 
 from plumbus.cancellation import Cancellation
 from plumbus.errors import ClientError, PlumbusError
+from plumbus.transfer.process import run
 from plumbus.transfer.rsync import MARK
-from plumbus.transfer.shared_login import SharedLogin
 
 SHORTEST_S, LONGEST_S = 2.0, 15.0
 SHARE = 0.6  # of the time that is left to end in: a command of the job may follow
@@ -39,9 +39,7 @@ class Connection(Protocol):
 
     @property
     def env(self) -> Mapping[str, str]: ...
-    @property
-    def shared(self) -> SharedLogin: ...
-    def ssh_argv(self, command: str) -> list[str]: ...
+    def ssh_argv(self, command: str, *, alone: bool = False) -> list[str]: ...
 
 
 def new_mark() -> str:
@@ -93,8 +91,8 @@ def _command(mark: str, sudo: bool) -> str:
 def _end(connection: Connection, command: str, cancellation: Cancellation, time_limit_s: float) -> str:
     found: list[bytes] = []
     try:
-        outcome = connection.shared.run(
-            connection.ssh_argv(command),
+        outcome = run(
+            connection.ssh_argv(command, alone=True),
             cancellation=cancellation,
             env=connection.env,
             on_output=found.extend,

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from plumbus.cancellation import Cancellation
 from plumbus.transfer import process
@@ -83,6 +82,8 @@ class SharedLogin:
             on_error=on_error,
             activity=activity,
         )
+        if outcome.timed_out:
+            self._give_up()  # who comes next shall not wait for a connection over which nothing moves any more
         words = self._last_words() if outcome.exit_code in LOST else []
         _tell(on_error, words)
         outcome.error_lines[:0] = words
@@ -90,7 +91,7 @@ class SharedLogin:
 
     def close(self) -> None:
         """Log out."""
-        if self._opened and self._ended and not self._ended.done():
+        if self._opened and self._ended and not (self._ended.done() or self._stop.requested):
             argv = [*self._ssh, '-O', 'exit', '--', self._alias]
             process.run(
                 argv, cancellation=self._stop, env=self._env, idle_timeout_s=GOODBYE_S, time_limit_s=GOODBYE_S
@@ -110,7 +111,10 @@ class SharedLogin:
         while not (self._opened or self._ended.done() or cancellation.requested):
             waited = time.monotonic() - began
             if waited >= min(idle_timeout_s, limit_s):
-                return self._given_up('limit' if waited >= limit_s else 'idle')
+                outcome = self._give_up()
+                return outcome and replace(
+                    outcome, cancelled=False, timed_out='limit' if waited >= limit_s else 'idle'
+                )
             self._opened = self._socket.exists()
             cancellation.wait(LOOK_S)
         if self._opened or cancellation.requested:
@@ -119,10 +123,9 @@ class SharedLogin:
         own_fault = any(UNSHARED.search(line) for line in outcome.error_lines)
         return outcome if outcome.exit_code and not own_fault else None
 
-    def _given_up(self, reason: Literal['idle', 'limit']) -> Outcome | None:
+    def _give_up(self) -> Outcome | None:
         self._stop.cancel('given up')
-        outcome = self._ended.result() if self._ended else None
-        return outcome and replace(outcome, cancelled=False, timed_out=reason)
+        return self._ended.result() if self._ended else None
 
     def _last_words(self) -> list[bytes]:
         """What was said about the end of the connection, told once."""

@@ -92,9 +92,10 @@ class SshSession:
         )  # as rsync(1) wants it, which is not as a shell does
         return f"ssh -F '{quoted}'"
 
-    def ssh_argv(self, command: str) -> list[str]:
-        """Given a command for the login shell over there, return the arguments that run it."""
-        return ['ssh', '-F', str(self.config_path), '-T', '--', self.alias, command]
+    def ssh_argv(self, command: str, *, alone: bool = False) -> list[str]:
+        """Given a command for the login shell over there, return the arguments that run it, `alone` by a login of its own."""
+        own = ['-o', 'ControlPath=none'] if alone else []
+        return ['ssh', '-F', str(self.config_path), *own, '-T', '--', self.alias, command]
 
 
 @contextmanager

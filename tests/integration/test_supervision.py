@@ -95,12 +95,12 @@ def log_of(engine: Engine, backup: Backup) -> str:
 
 def test_a_running_backup_is_noted_with_its_children(engine: Engine, sshd: Sshd, big: Path) -> None:
     backup = fetching(engine, sshd, job_for(engine, sshd, big, **SLOW))
-    children = noted(engine.settings.data_dir)
-    assert [(child.program, child.kind, child.run_id) for child in children] == [
-        ('rsync', 'backup', backup.id)
-    ]
-    assert command(children[0].pid).startswith('rsync ')
-    assert os.getpgid(children[0].pid) == children[0].group
+    children = {child.program: child for child in noted(engine.settings.data_dir)}
+    assert [*sorted(children)] == ['rsync', 'ssh']
+    for program, child in children.items():
+        assert (child.kind, child.run_id) == ('backup', backup.id)
+        assert command(child.pid).startswith(f'{program} ')
+        assert os.getpgid(child.pid) == child.group
     cancelled(engine, backup)
 
 

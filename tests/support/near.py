@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from plumbus.backup import restore, runner
 from plumbus.backup.targets import Targets
 from plumbus.cancellation import Cancellation
+from plumbus.transfer.process import Outcome, run
 from plumbus.transfer.rsync import environment
 
 # As ssh does it: the words are joined and a shell over there reads them. Nobody but head may keep the way back open.
@@ -65,7 +67,15 @@ class Near:
             self.hooks.pop(0)()
         return f"sh '{self.script}' {self.cuts.pop(0) if self.cuts else -1}"
 
-    def ssh_argv(self, command: str) -> list[str]:
+    @property
+    def shared(self) -> SimpleNamespace:
+        """Nobody logs in."""
+        return SimpleNamespace(run=self._run)
+
+    def _run(self, argv: list[bytes], **options: Any) -> Outcome:
+        return run(argv, **{'cancellation': self.cancellation, **options})
+
+    def ssh_argv(self, command: str, *, alone: bool = False) -> list[str]:
         """A command of the client."""
         return ['sh', '-c', command]
 
