@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,15 @@ class Listed:
         if entry.kind == 'f' and not entry.linked:
             self.origins[entry.born] += entry.size
         self.writer.add(entry)
+
+    def add_files(self, entries: Sequence[Entry]) -> None:
+        """Given entries of plain files, append them."""
+        origins, whole = self.origins, self.whole
+        for _, _, size, _, _, _, _, checksum, _, _, _, _, born in entries:
+            origins[born] += size
+            whole = whole and checksum is not None
+        self.whole = whole
+        self.writer.add_all(entries)
 
 
 @dataclass(kw_only=True, slots=True)

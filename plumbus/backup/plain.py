@@ -1,9 +1,12 @@
 """Reads in one go what most lines of a listing are: files, folders and symbolic links, new or unchanged. See items.py."""
 
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from time import gmtime
 
+from plumbus.backup.manifest import Entry
 from plumbus.backup.plan import ODD_PART, Fields, Planner, Tally, mode_bits
 from plumbus.transfer.items import UNKNOWN_GROUP, seconds
 
@@ -23,13 +26,27 @@ class UnchangedLines:
     planner: Planner
     seal: str
     _kinds: dict[bytes, str] = field(init=False)
+    _file: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         self._kinds = {self.seal.encode() + change: kind for change, kind in UNCHANGED.items()}
+        self._file = next(line for line, kind in self._kinds.items() if kind == 'f') + b'|'
 
     def skim(self, lines: list[bytes], start: int) -> int:
         """Given lines, return the place of the first from `start` on that tells more than that all is as it was."""
-        return _first_left(lines, start, self._keep)
+        place = start
+        while (place := self.planner.keep_expected(lines, place, self._expected)) < len(lines):
+            if not self._keep(lines[place]):
+                break
+            place += 1
+        return place
+
+    def _expected(self, known: Entry) -> bytes:
+        """How rsync tells of a plain file that is as it is known; empty where that takes a closer look."""
+        path, kind, size, mtime, mode, uid, gid, _, _, _, linked, target, _ = known
+        if kind != 'f' or linked or target is not None or b'\\#' in path:
+            return b''
+        return b'%b%d|%b%b%b//' % (self._file, size, _time_text(mtime), _attribute_text(mode, uid, gid), path)
 
     def _keep(self, line: bytes) -> bool:
         told = self._read(line)
@@ -96,3 +113,20 @@ def _first_left(lines: list[bytes], start: int, take: Callable[[bytes], bool]) -
 def _attributes(text: bytes) -> tuple[int, int, int]:
     mode, uid, gid = text.split(b'|')
     return mode_bits(mode.decode('ascii')), int(uid), UNKNOWN_GROUP if gid == b'DEFAULT' else int(gid)
+
+
+@lru_cache(maxsize=4096)
+def _time_text(moment: int) -> bytes:
+    """As %M prints a time of four-digit years; something else, if anything, for others."""
+    try:
+        return b'%04d/%02d/%02d-%02d:%02d:%02d' % gmtime(moment)[:6]
+    except (ValueError, OverflowError, OSError):
+        return b''
+
+
+@lru_cache(maxsize=4096)
+def _attribute_text(mode: int, uid: int, gid: int) -> bytes:
+    """What stands between time and name of a file that was not transferred."""
+    permissions = stat.filemode(mode)[1:].encode()
+    group = b'DEFAULT' if gid == UNKNOWN_GROUP else b'%d' % gid
+    return b'|%b|%d|%b%b' % (permissions, uid, group, NO_CHECKSUM)

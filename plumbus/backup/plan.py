@@ -1,12 +1,12 @@
 """Pure: what a scan listed and what the last manifest knows → what to fetch, link and remove, and how much that is."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from plumbus.backup.hardlinks import HardLinks
-from plumbus.backup.manifest import Entry
+from plumbus.backup.manifest import Entry, stamped
 from plumbus.failures import failed
 from plumbus.transfer.items import Item
 
@@ -118,13 +118,15 @@ class Planner:
 
     Both listings come from the same rsync over nearly the same tree, so they are joined by reading on in the old one
     until the name is found: what was passed over stays in `_passed`, which in the end holds what is gone. `above`: folders
-    that lead to the sources; new times of theirs alone are no reason to fetch, they come along with what is.
+    that lead to the sources; new times of theirs alone are no reason to fetch, they come along with what is. `keep_files`, if
+    given, gets plain files in place of `keep`, many at once.
     """
 
     known: Iterator[Entry]
     keep: Callable[[Entry], None]
     distrusted: frozenset[bytes] = frozenset()
     above: frozenset[bytes] = frozenset()
+    keep_files: Callable[[Sequence[Entry]], None] | None = None
     tally: Tally = field(default_factory=Tally)
     _hard_links: HardLinks = field(default_factory=HardLinks)
     _fetch: dict[bytes, Entry] = field(default_factory=dict)
@@ -148,8 +150,28 @@ class Planner:
             self._next = known
             return False
         self.tally.count(known)
-        self.keep(known._replace(stored=False) if known.stored else known)
+        self.keep(_as_before(known))
         return True
+
+    def keep_expected(self, lines: list[bytes], start: int, expected: Callable[[Entry], bytes]) -> int:
+        """Given lines, from which on, and how the line of an entry reads if it is a file that nothing of changed: keep entries
+        as long as they come so. Return the place of the first line that is another one. Most lines of most runs end here.
+        """
+        kept = []
+        for line in lines[start:]:
+            known = self._read_on()
+            if known is None or line != expected(known) or known.path in self.distrusted:
+                self._next = known
+                break
+            kept.append(_as_before(known))
+        self.tally.files += len(kept)
+        self.tally.bytes += sum(entry.size for entry in kept)
+        if self.keep_files:
+            self.keep_files(kept)
+        else:
+            for entry in kept:
+                self.keep(entry)
+        return start + len(kept)
 
     def add(self, item: Item) -> None:
         """Given the next item of the scan, sort it in. Raise TransferFailed if its name leads out of the tree.
@@ -291,6 +313,10 @@ def mode_bits(text: str) -> int:
         if letter in 'sStT':
             bits |= SPECIAL_BITS[place]
     return bits
+
+
+def _as_before(known: Entry) -> Entry:
+    return stamped(known, stored=False, born=known.born) if known.stored else known
 
 
 def _parent(path: bytes) -> bytes:

@@ -163,7 +163,8 @@ class Pull:
         """Given a tree of ours and what is known of it, return what differs on the client, and all that was seen there."""
         with ManifestWriter(self.workspace.scanned) as writer:
             scanned = Listed(self.workspace.scanned, writer)
-            planner = Planner(known, scanned.add, self.distrusted, folders_above(self._sources()))
+            above = folders_above(self._sources())
+            planner = Planner(known, scanned.add, self.distrusted, above, scanned.add_files)
             self._scan(tree, planner.add, UnchangedLines(planner, self.options.seal).skim)
         return planner.finish(lambda: read_manifest(scanned.path)), scanned
 
