@@ -93,9 +93,9 @@ class Pull:
 
             def take(item: Item) -> None:
                 if not item.is_deleted:
-                    entry = entry_of(item, algorithm=reader.algorithm)
+                    entry = entry_of(item, algorithm=reader.algorithm, born=self.moment)
                     came.see(item, entry)
-                    noted.add(entry._replace(stored=True, born=self.moment))
+                    noted.add(entry)
 
             reader = OutputReader(take, self._show_transfer, self.options.seal)
             where = self.session.rsync_shell, self.session.alias, self._sources(), self.workspace.tree

@@ -151,7 +151,7 @@ def parse_item(line: bytes) -> Item | None:
         int(uid),
         UNKNOWN_GROUP if gid == b'DEFAULT' else int(gid),
         checksum if checksum.strip(b'0') else None,
-        unescape(path),
+        unescape(path) if b'\\#' in path else path,
         _extra(change, extra) if extra else b'',
     )
 

@@ -22,7 +22,7 @@ GRACE_S = 5.0  # from TERM to KILL, and from closed pipes to TERM
 ORPHANS_S = 0.5  # from the child's end to KILL for those of its group who still hold the pipes
 HOPELESS_S = 10.0  # from KILL to giving up: a child may hang in the kernel on a dead disk
 LOOKS = 8  # at other activity than that of the pipes, in the time after which a child counts as silent
-PAUSE_S = 0.004  # after a small read, so that what comes line by line is read in batches
+PAUSE_S = 0.01  # after a small read, so that what comes line by line is read in batches
 ROOMY = 2**20  # a pipe of that size (fcntl(2)) does not run full in the meantime
 LAST_READS = 64  # what two pipes may still hold when nobody writes any more: 1 MiB each (pipe(7))
 
@@ -42,8 +42,8 @@ class Watch:
         self._idle_timeout_s = idle_timeout_s
         self._activity = activity
         self._last_activity: float | None = None
-        self._next_look = 0.0
         self._last_sign = time.monotonic()
+        self._next_look = self._last_sign + idle_timeout_s / LOOKS  # most children have ended by then
         self._end_at = None if time_limit_s is None else self._last_sign + time_limit_s
 
     def saw_bytes(self) -> None:
@@ -59,8 +59,9 @@ class Watch:
             return 'limit'
         if self._activity is not None and now >= self._next_look:
             self._next_look = now + self._idle_timeout_s / LOOKS
-            if (current := self._activity()) != self._last_activity:
-                self._last_activity, self._last_sign = current, now
+            before, self._last_activity = self._last_activity, self._activity()
+            if before is not None and before != self._last_activity:
+                self._last_sign = now
         return 'idle' if now - self._last_sign >= self._idle_timeout_s else ''
 
 
