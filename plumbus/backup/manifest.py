@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 def stamped(entry: Entry, *, stored: bool, born: int) -> Entry:
     """Given an entry, return it with these fields: as `_replace` does, in a fraction of the time."""
-    return tuple.__new__(Entry, entry[:9] + (stored, entry[10], entry[11], born))
+    return tuple.__new__(Entry, (*entry[:9], stored, entry[10], entry[11], born))
 
 
 # What was written before the last fields came to be can still be read.
