@@ -4,8 +4,9 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from plumbus.backup.entries import entry_of
 from plumbus.backup.manifest import Entry
-from plumbus.backup.plan import Plan, entry_of
+from plumbus.backup.plan import Plan
 from plumbus.backup.tree import Tree
 from plumbus.errors import NotFound
 from plumbus.transfer.items import Item

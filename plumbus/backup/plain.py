@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from time import gmtime
 
+from plumbus.backup.entries import ODD_PART, mode_bits
 from plumbus.backup.manifest import Entry
-from plumbus.backup.plan import ODD_PART, Fields, Planner, Tally, mode_bits
+from plumbus.backup.plan import Fields, Planner, Tally
 from plumbus.transfer.items import UNKNOWN_GROUP, seconds
 
 UNCHANGED = {b'.%c         ' % letter: chr(letter) for letter in b'fdL'}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plumbus.backup.arrivals import Arrivals, lies_there
+from plumbus.backup.entries import entry_of
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.finishing import Finishing, Listed, Pulled
 from plumbus.backup.guards import RoomGuard, size
@@ -16,7 +17,7 @@ from plumbus.backup.linking import fill
 from plumbus.backup.listing import OutputReader, Skim, nul_separated, retried_file
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
 from plumbus.backup.plain import NewLines, UnchangedLines
-from plumbus.backup.plan import Plan, Planner, Tally, entry_of, folders_above
+from plumbus.backup.plan import Plan, Planner, Tally, folders_above
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
 from plumbus.backup.reporting import Reporter, readable, show_errors

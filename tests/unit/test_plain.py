@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plumbus.backup.entries import entry_of
 from plumbus.backup.listing import OutputReader, Skim
 from plumbus.backup.manifest import Entry
 from plumbus.backup.plain import NewLines, UnchangedLines
-from plumbus.backup.plan import Plan, Planner, Tally, entry_of
+from plumbus.backup.plan import Plan, Planner, Tally
 from plumbus.transfer.items import Item
 
 SEAL = '0f' * 8

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from plumbus.backup.entries import entry_of, mode_bits
 from plumbus.backup.manifest import Entry
-from plumbus.backup.plan import Plan, Planner, entry_of, folders_above, mode_bits
+from plumbus.backup.plan import Plan, Planner, folders_above
 from plumbus.errors import TransferFailed
 from plumbus.transfer.items import Item, parse_item
 
