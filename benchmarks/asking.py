@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from benchmarks.arguments import parser
+
 CONNECTIONS = 32
 GET = 'GET {} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n\r\n'
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -50,8 +52,12 @@ async def _exchange(connection: Connection, request: bytes) -> None:
 
 def main() -> None:
     """Do what the command line says."""
-    port, token, rate, seconds, *addresses = sys.argv[1:]
-    taken = asyncio.run(ask(int(port), token, float(rate), float(seconds), addresses))
+    arguments = parser(__doc__)
+    for name, kind in (('port', int), ('token', str), ('rate', float), ('seconds', float)):
+        arguments.add_argument(name, type=kind)
+    arguments.add_argument('addresses', nargs='+')
+    given = arguments.parse_args()
+    taken = asyncio.run(ask(given.port, given.token, given.rate, given.seconds, given.addresses))
     sys.stdout.write(json.dumps(taken))
 
 

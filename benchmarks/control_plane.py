@@ -10,7 +10,6 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from benchmarks.arguments import folder as chosen_folder
 from benchmarks.footprint import PASSWORD, paints
 from benchmarks.goals import Figure, cpu_s, report
 from benchmarks.store import BEARER, filled
@@ -172,8 +172,8 @@ def _cpu_share(pid: int, seconds: float) -> float:
 
 def main() -> None:
     """Measure and print a table; the exit code tells whether all goals are met."""
-    with tempfile.TemporaryDirectory() as made:
-        sys.exit(report(measure(Path(sys.argv[1] if len(sys.argv) > 1 else made))))
+    with chosen_folder(__doc__) as folder:
+        sys.exit(report(measure(folder)))
 
 
 if __name__ == '__main__':

@@ -4,13 +4,13 @@ usage: .venv/bin/python -m benchmarks.cow [COUNT]        (default 20,000 files; 
 """
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from benchmarks.arguments import counted
 from benchmarks.many_files import make_files
 from plumbus.backup import subvolumes
 from plumbus.backup.prune import Sweeper
@@ -67,7 +67,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure both ways and print medians and their ratio."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    count = counted(__doc__, 20_000)
     with tempfile.TemporaryDirectory(prefix='plumbus-cow-') as name:
         folder = Path(name)
         make_files(folder / 'client', count)

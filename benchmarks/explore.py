@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.arguments import parser
 from plumbus.backup.manifest import Entry, ManifestWriter
 from plumbus.services.search import folded
 from plumbus.store.search_index import Known, Row, SearchIndex
@@ -169,9 +170,12 @@ def download(served: Served, api: httpx.Client, what: str, **params: str) -> Non
 
 def main() -> None:
     """Measure everything and print it."""
-    jobs, snapshots, files = (int(word) for word in sys.argv[1:4] or ('20', '30', '50000'))
+    arguments = parser(__doc__)
+    for name, default in (('jobs', 20), ('snapshots', 30), ('files', 50_000)):
+        arguments.add_argument(name, type=int, nargs='?', default=default, help=f'default {default:,}')
+    options = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix='plumbus-explore-') as name:
-        search(Path(name), jobs, snapshots, files)
+        search(Path(name), options.jobs, options.snapshots, options.files)
     with tempfile.TemporaryDirectory(prefix='plumbus-explore-') as name:
         served = Served(Path(name))
         lay_out(served.data)

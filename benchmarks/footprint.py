@@ -18,6 +18,7 @@ from urllib.error import URLError
 
 from playwright.sync_api import sync_playwright
 
+from benchmarks.arguments import no_arguments
 from tests.support.browser import ARGUMENTS, CHROMIUM
 from tests.support.sshd import free_port
 
@@ -84,6 +85,7 @@ def paints(port: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print a table."""
+    no_arguments(__doc__)
     port = free_port()
     with tempfile.TemporaryDirectory() as folder, server(Path(folder), port) as (pid, seconds):
         print(f'start to healthy      {seconds:6.2f} s   (aim: under 3 s)')

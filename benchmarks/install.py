@@ -6,6 +6,7 @@ usage: .venv/bin/python -m benchmarks.install    (as root; without it, it only s
 import os
 import shutil
 
+from benchmarks.arguments import no_arguments
 from benchmarks.contenders import CONTENDERS
 from benchmarks.contenders.base import Contender
 
@@ -25,6 +26,7 @@ def installed(kind: type[Contender]) -> str:
 
 def main() -> None:
     """Go through all contenders."""
+    no_arguments(__doc__)
     for kind in CONTENDERS:
         print(f'{kind.name:14} {installed(kind)}', flush=True)
 

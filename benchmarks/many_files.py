@@ -5,7 +5,6 @@ usage: .venv/bin/python -m benchmarks.many_files [COUNT]        (default 1,000,0
 
 import resource
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.arguments import counted
 from plumbus.engine import Engine
 from tests.support.engines import job_for, running_engine
 from tests.support.sshd import IS_ROOT, Sshd
@@ -69,7 +69,7 @@ def measure(engine: Engine, job_id: int, what: str) -> None:
 
 def main() -> None:
     """Measure and print a line a run."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    count = counted(__doc__, 1_000_000)
     data_dir = Path(tempfile.mkdtemp(prefix='plumbus-bench-'))
     try:
         with Sshd() as sshd, running_engine(data_dir, kind=Engine) as engine:

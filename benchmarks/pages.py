@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.arguments import no_arguments
 from benchmarks.tabs import Server
 from plumbus.backup.guards import StoreGuard
 from tests.support import tabs
@@ -161,6 +162,7 @@ def measure_changes(served: Served) -> bool:
 
 def main() -> None:
     """Measure and print a line for each page; the exit code tells whether all goals are met."""
+    no_arguments(__doc__)
     missed = 0
     with tempfile.TemporaryDirectory() as folder, Sshd() as sshd:
         data = Path(folder) / 'data'

@@ -6,6 +6,7 @@ usage: .venv/bin/python -m benchmarks.report    (writes build/bench.json into do
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks.arguments import no_arguments
 from benchmarks.chart import chart
 from benchmarks.figures import BASE, Figures
 from benchmarks.rounds import DAY, INITIAL, PHASES, RESTORE, SAME
@@ -133,6 +134,7 @@ def write(figures: Figures) -> None:
 
 def main() -> None:
     """Write what was kept of the last run."""
+    no_arguments(__doc__)
     write(Figures.load(RESULT))
 
 

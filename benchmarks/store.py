@@ -6,7 +6,6 @@ usage: .venv/bin/python -m benchmarks.store [FOLDER]     (takes about a minute; 
 import os
 import shutil
 import sys
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from benchmarks.arguments import folder as chosen_folder
 from benchmarks.footprint import memory_mb
 from benchmarks.goals import Figure, cpu_s, report, timed
 from plumbus.engine import Engine
@@ -180,8 +180,8 @@ def measure(folder: Path) -> Iterator[Figure]:
 
 def main() -> None:
     """Measure and print a table; the exit code tells whether all goals are met."""
-    with tempfile.TemporaryDirectory() as made:
-        sys.exit(report(measure(Path(sys.argv[1] if len(sys.argv) > 1 else made))))
+    with chosen_folder(__doc__) as folder:
+        sys.exit(report(measure(folder)))
 
 
 if __name__ == '__main__':

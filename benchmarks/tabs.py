@@ -8,7 +8,6 @@ would take the processor that is measured. The backups are real ones, held back 
 
 import asyncio
 import os
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.arguments import counted
 from benchmarks.footprint import memory_mb
 from tests.support.browser import PASSWORD
 from tests.support.served import Served
@@ -152,7 +152,7 @@ async def measure(served: Served, runs: list[int], count: int) -> None:
 
 def main() -> None:
     """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else TABS
+    count = counted(__doc__, TABS)
     places = str(BACKUPS)
     with (
         tempfile.TemporaryDirectory() as folder,

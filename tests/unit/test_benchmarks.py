@@ -1,12 +1,15 @@
 """What the benchmark writes for others to read is computed rightly, and its files are the same every time."""
 
 import hashlib
+import importlib
+import sys
 from pathlib import Path
 from random import Random
 from xml.etree import ElementTree as ET
 
 import pytest
 
+import benchmarks
 from benchmarks.chart import chart
 from benchmarks.figures import Figures, Sample, Stored
 from benchmarks.report import BEGIN, END, put_between, tables, times
@@ -15,6 +18,7 @@ from benchmarks.targets import Target, targets
 from benchmarks.workload import BASE_TIME, CHANGED_BYTES, FILES, BigFiles, Day, Workload, size
 
 MB = 10**6
+COMMANDS = Path(benchmarks.__file__).parent
 
 
 def figures_of(**seconds: dict[str, list[float]]) -> Figures:
@@ -169,3 +173,19 @@ def test_the_chart_has_a_bar_for_each_who_took_part() -> None:
     assert len(widths) == 5
     assert widths[1] == pytest.approx(widths[0] / 2)
     assert widths[4] == pytest.approx(widths[2] * 0.4, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    'name', sorted(path.stem for path in COMMANDS.glob('*.py') if 'def main()' in path.read_text())
+)
+def test_each_tells_what_it_does_and_makes_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'argv', [name, '--help'])
+    module = importlib.import_module(f'benchmarks.{name}')
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    assert ended.value.code == 0
+    assert str(module.__doc__).partition(':')[0][:40] in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
