@@ -1,5 +1,6 @@
 """Which jobs are overdue: for how long each has had no good backup, by its schedule and a grace."""
 
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ EVER = datetime.min.replace(tzinfo=UTC) + timedelta(days=366)  # graces can be a
 NEVER = datetime.max.replace(tzinfo=UTC) - timedelta(days=366)
 Rhythm = tuple[str, str | None, timedelta]  # schedule, time zone, grace
 Span = tuple[datetime, datetime]  # a run, and a grace after the one that follows it
+PATIENCE_S = 0.5  # with another thread that looks at all jobs, before the same is done twice
 ENDED_AT = ('end_time', 'start_time')
 
 
@@ -64,6 +66,7 @@ class Lateness:
         self._due: dict[tuple[Expected, datetime], datetime | None] = {}
         self._spans: dict[Rhythm, Span] = {}
         self._known = Looked(states=(None, None), late={}, since=NEVER, until=EVER)
+        self._looking = threading.Lock()
 
     def overdue(self, now: datetime) -> dict[int, datetime]:
         """Return the ids of the enabled jobs whose next run after their last good backup should have begun a grace ago or more,
@@ -71,15 +74,24 @@ class Lateness:
 
         Nothing is expected from before a job was made, switched on or given its schedule.
         """
-        states = self._jobs.state(), self._backups.state()
-        known = self._known
-        same = known.states[0] is states[0] and known.states[1] is states[1]
-        if not same or not known.since <= now < known.until:
-            known = self._known = self._looked_at_all(states, now)
+        known = self._still_known(now)
+        if known is None:
+            looks_alone = self._looking.acquire(timeout=PATIENCE_S)
+            try:
+                known = self._still_known(now) or self._looked_at_all(now)
+            finally:
+                if looks_alone:
+                    self._looking.release()
         waiting = self._waiting() if known.late else ()
         return {job_id: since for job_id, since in known.late.items() if job_id not in waiting}
 
-    def _looked_at_all(self, states: tuple[object, object], now: datetime) -> Looked:
+    def _still_known(self, now: datetime) -> Looked | None:
+        known, jobs, backups = self._known, self._jobs.state(), self._backups.state()
+        same = known.states[0] is jobs and known.states[1] is backups
+        return known if same and known.since <= now < known.until else None
+
+    def _looked_at_all(self, now: datetime) -> Looked:
+        states = self._jobs.state(), self._backups.state()
         newest = self._backups.newest_ids('good_of')
         ended_at, expected = self._ended.of(newest.values()), self._expected.of()
         due, fresh, late, until = self._due, {}, {}, NEVER
@@ -100,7 +112,8 @@ class Lateness:
             else:
                 until = min(until, since)
         self._due = fresh  # in one step: threads share this
-        return Looked(states=states, late=late, since=now, until=until)
+        self._known = Looked(states=states, late=late, since=now, until=until)
+        return self._known
 
     def of(self, jobs: Mapping[int, Expected | None], now: datetime) -> dict[int, datetime]:
         """As `overdue`, for a few jobs, given with what is expected of them."""

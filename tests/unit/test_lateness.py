@@ -1,5 +1,7 @@
 """Overdue: which jobs have had no good backup for longer than their schedule and grace allow, since when, and who is told."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from plumbus.events import Changed, Event, EventBus, Overdue
 from plumbus.model import Backup, Job
+from plumbus.services import lateness
 from plumbus.services.lateness import Lateness, expected_of
 from plumbus.services.watchman import Watchman
 from plumbus.store.database import Database
@@ -20,6 +23,7 @@ from plumbus.store.documents import Documents
 BERLIN = ZoneInfo('Europe/Berlin')
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)  # 01:00 in Berlin
 HOUR = timedelta(hours=1)
+LONG_S = 60
 
 
 class World:
@@ -133,6 +137,31 @@ def test_it_is_seen_in_the_zone_of_the_job(world: World) -> None:
     assert world.since(job) is None
     world.now += timedelta(minutes=1)
     assert world.since(job) == MONDAY + timedelta(hours=8)
+
+
+def test_who_asks_while_another_looks_at_all_jobs_takes_what_that_one_finds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.job()
+    looks: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+    newest = world.backups.newest_ids
+
+    def slowly(column: str) -> dict[Any, int]:
+        looks.append(column)
+        begun.set()
+        go_on.wait(LONG_S)
+        return newest(column)
+
+    monkeypatch.setattr(world.backups, 'newest_ids', slowly)
+    monkeypatch.setattr(lateness, 'PATIENCE_S', LONG_S)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(world.lateness.overdue, world.now)
+        begun.wait(LONG_S)
+        second = threads.submit(world.lateness.overdue, world.now)
+        go_on.set()
+        assert first.result() == second.result()
+    assert len(looks) == 1
 
 
 def test_the_bus_is_told_once_of_each_change(world: World) -> None:
