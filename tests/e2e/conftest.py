@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.support.browser import (
     ARGUMENTS,
@@ -59,9 +59,25 @@ def look(request: pytest.FixtureRequest) -> Look:
     return chosen
 
 
+@pytest.fixture(scope='session')
+def login(browser: Browser, base_url: str) -> StorageState:
+    """The cookie of a login that all share who do not end it."""
+    with visiting(browser, base_url) as page:
+        log_in(page)
+        return page.context.storage_state()
+
+
 @pytest.fixture
-def visitor(browser: Browser, base_url: str, look: Look) -> Iterator[Page]:
+def visitor(browser: Browser, base_url: str, look: Look, login: StorageState) -> Iterator[Page]:
     """Somebody who is logged in; the test fails if the browser had anything to complain about."""
+    with visiting(browser, base_url, look, expected=MISSING, kept=login) as page:
+        page.goto('/')
+        yield page
+
+
+@pytest.fixture
+def newcomer(browser: Browser, base_url: str, look: Look) -> Iterator[Page]:
+    """The same with a login of one's own."""
     with visiting(browser, base_url, look, expected=MISSING) as page:
         log_in(page)
         yield page

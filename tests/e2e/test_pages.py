@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import Look, fits
+from tests.support.served import wait_for
 
 
 def test_it_leads_everywhere_from_the_navigation(visitor: Page, look: Look) -> None:
@@ -23,22 +24,31 @@ def test_it_changes_the_theme_and_remembers_it(visitor: Page) -> None:
         visitor.get_by_role('button', name='Theme').click()
         visitor.get_by_text(name, exact=True).click()
         expect(visitor.locator('body')).to_have_class(re.compile('body--dark' if dark else 'body--light'))
-        visitor.wait_for_timeout(300)
-        visitor.goto('/settings')
+        wait_for(lambda name=name: chosen(visitor, name))
         expect(visitor.locator('body')).to_have_class(re.compile('body--dark' if dark else 'body--light'))
     visitor.get_by_role('button', name='Theme').click()
     visitor.get_by_text('As the system').click()
-    visitor.wait_for_timeout(300)
+    wait_for(lambda: chosen(visitor, 'As the system'))
+
+
+def chosen(page: Page, theme: str) -> bool:
+    """Whether a page that is opened now has that theme."""
+    page.goto('/settings')
+    page.get_by_role('button', name='Theme').click()
+    found = page.get_by_role('menuitemradio', name=theme).get_attribute('aria-checked') == 'true'
+    page.keyboard.press('Escape')
+    expect(page.get_by_role('menu', name='Theme')).to_have_count(0)
+    return found
 
 
 def test_it_follows_the_theme_of_the_system(visitor: Page, look: Look) -> None:
     expect(visitor.locator('body')).to_have_class(re.compile(f'body--{look.theme}'))
 
 
-def test_it_logs_out(visitor: Page, look: Look) -> None:
-    visitor.get_by_role('button', name='Account of admin').click()
-    visitor.get_by_role('button', name='Log out').click()
-    expect(visitor.get_by_role('heading', name='Welcome back')).to_be_visible()
-    visitor.goto('/jobs')
-    expect(visitor.get_by_role('heading', name='Welcome back')).to_be_visible()
-    assert fits(visitor)
+def test_it_logs_out(newcomer: Page, look: Look) -> None:
+    newcomer.get_by_role('button', name='Account of admin').click()
+    newcomer.get_by_role('button', name='Log out').click()
+    expect(newcomer.get_by_role('heading', name='Welcome back')).to_be_visible()
+    newcomer.goto('/jobs')
+    expect(newcomer.get_by_role('heading', name='Welcome back')).to_be_visible()
+    assert fits(newcomer)

@@ -25,33 +25,33 @@ def test_a_token_is_made_shown_and_ended(visitor: Page, look: Look) -> None:
     expect(visitor.get_by_text(f'script {look}', exact=True)).to_have_count(0)
 
 
-def test_a_second_factor_guards_the_next_login(visitor: Page, base_url: str) -> None:
-    visitor.goto('/account')
-    visitor.get_by_label('Your password').fill(PASSWORD)
-    visitor.get_by_role('button', name='Set it up').click()
-    expect(visitor.get_by_alt_text('QR code for the app')).to_be_visible()
-    seed = visitor.locator('span.mono').inner_text().replace(' ', '')
-    assert fits(visitor)
-    visitor.get_by_label('Code', exact=True).fill(pyotp.TOTP(seed).now())
-    visitor.get_by_role('button', name='Turn it on').click()
-    expect(visitor.get_by_text('Your recovery codes')).to_be_visible()
-    codes = visitor.locator('ul.codes li').all_inner_texts()
+def test_a_second_factor_guards_the_next_login(newcomer: Page, base_url: str) -> None:
+    newcomer.goto('/account')
+    newcomer.get_by_label('Your password').fill(PASSWORD)
+    newcomer.get_by_role('button', name='Set it up').click()
+    expect(newcomer.get_by_alt_text('QR code for the app')).to_be_visible()
+    seed = newcomer.locator('span.mono').inner_text().replace(' ', '')
+    assert fits(newcomer)
+    newcomer.get_by_label('Code', exact=True).fill(pyotp.TOTP(seed).now())
+    newcomer.get_by_role('button', name='Turn it on').click()
+    expect(newcomer.get_by_text('Your recovery codes')).to_be_visible()
+    codes = newcomer.locator('ul.codes li').all_inner_texts()
     assert len(codes) == 10
-    visitor.get_by_role('button', name='I have them').click()
-    visitor.context.clear_cookies()
-    visitor.goto('/account')
-    assert serious(visitor) == []
-    visitor.get_by_label('Password', exact=True).fill(PASSWORD)
-    visitor.get_by_role('button', name='Log in').click()
-    expect(visitor.get_by_role('heading', name='One more step')).to_be_visible()
-    assert fits(visitor)
-    assert serious(visitor) == []
-    visitor.get_by_label('Code', exact=True).fill(codes[0])
-    visitor.get_by_role('button', name='Log in').click()
-    visitor.wait_for_url('**/account')
-    visitor.get_by_label('Your password').fill(PASSWORD)
-    visitor.get_by_role('button', name='Turn it off').click()
-    expect(visitor.get_by_role('button', name='Set it up')).to_be_visible()
+    newcomer.get_by_role('button', name='I have them').click()
+    newcomer.context.clear_cookies()
+    newcomer.goto('/account')
+    assert serious(newcomer) == []
+    newcomer.get_by_label('Password', exact=True).fill(PASSWORD)
+    newcomer.get_by_role('button', name='Log in').click()
+    expect(newcomer.get_by_role('heading', name='One more step')).to_be_visible()
+    assert fits(newcomer)
+    assert serious(newcomer) == []
+    newcomer.get_by_label('Code', exact=True).fill(codes[0])
+    newcomer.get_by_role('button', name='Log in').click()
+    newcomer.wait_for_url('**/account')
+    newcomer.get_by_label('Your password').fill(PASSWORD)
+    newcomer.get_by_role('button', name='Turn it off').click()
+    expect(newcomer.get_by_role('button', name='Set it up')).to_be_visible()
 
 
 def test_a_login_that_is_ended_elsewhere_leads_its_pages_to_the_login(

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, StorageState, expect
 
 PASSWORD = 'grumbo-and-fleeb-juice'
 BROWSERS = (
@@ -87,10 +87,15 @@ class Complaints:
 
 @contextmanager
 def visiting(
-    browser: Browser, url: str, look: Look = DESKTOP, *, expected: re.Pattern[str] = NOBODY
+    browser: Browser,
+    url: str,
+    look: Look = DESKTOP,
+    *,
+    expected: re.Pattern[str] = NOBODY,
+    kept: StorageState | None = None,
 ) -> Iterator[Page]:
-    """Given a browser and a server, yield a page of somebody who sees it so, and fail if the browser had anything to
-    complain of that was not expected. Nothing fades or slides, so that what is seen is there at once."""
+    """Given a browser, a server and what the browser has kept of it, yield a page of somebody who sees it so, and fail if the
+    browser had anything to complain of that was not expected. Nothing fades or slides, so that what is seen is there at once."""
     context = browser.new_context(
         base_url=url,
         viewport={'width': look.width, 'height': look.height},
@@ -99,6 +104,7 @@ def visiting(
         locale='en-US',
         reduced_motion='reduce',
         permissions=['clipboard-write'],
+        storage_state=kept,
     )
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
