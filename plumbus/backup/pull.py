@@ -83,7 +83,8 @@ class Pull:
     def _first_run(self) -> None:
         tally = self.pulled.tally
         plain = NewLines(tally, self.options.seal)
-        self._scan(self.workspace.tree, lambda item: tally.see(item, entry_of(item)), plain.skim)
+        to_count = replace(self.options, acls=False, xattrs=False)  # to look at them is a third of the work
+        self._scan(self.workspace.tree, lambda item: tally.see(item, entry_of(item)), plain.skim, to_count)
         tally.fetch_files, tally.fetch_bytes = tally.files, tally.bytes
         self._announce()
         self._keep_halves(tally)
@@ -169,7 +170,9 @@ class Pull:
             self._scan(tree, planner.add, UnchangedLines(planner, self.options.seal).skim)
         return planner.finish(lambda: read_manifest(scanned.path)), scanned
 
-    def _scan(self, against: Path, take: Callable[[Item], None], skim: Skim) -> None:
+    def _scan(
+        self, against: Path, take: Callable[[Item], None], skim: Skim, options: rsync.Options | None = None
+    ) -> None:
         self.reporter.phase('scanning')
         seen = 0
 
@@ -179,7 +182,7 @@ class Pull:
             self.reporter.found(seen + reader.skimmed, readable(items[-1].path) if items else None)
 
         arguments = rsync.scan_arguments(
-            self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
+            options or self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
         )
         reader = OutputReader(take, show, self.options.seal, skim)
         self._accept(self._run(arguments, reader, rsync.source_feed(self._sources())), 'scan')
