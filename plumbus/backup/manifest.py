@@ -17,6 +17,7 @@ from plumbus.errors import StoreError
 FILE_NAME = 'manifest.msgpack.zst'
 FORMAT = 1
 BATCH = 512
+LEVEL = 2  # of zstd: for checksums, and names in order, the next ones take longer and no less room
 
 
 class Entry(NamedTuple):
@@ -64,7 +65,7 @@ class ManifestWriter:
 
     def __enter__(self) -> Self:
         self._file: BinaryIO = self.path.open('wb')
-        self._stream = zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(
+        self._stream = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).stream_writer(
             self._file, closefd=False
         )
         self._stream.write(self._pack({'format': FORMAT}))
