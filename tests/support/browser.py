@@ -136,20 +136,19 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'))
 
 
-def serious(page: Page) -> list[str]:
+def serious(page: Page, part: str = 'html') -> list[str]:
     """Return what axe finds that is serious or critical, and in the other theme what is hard to read."""
-    found = _axe(page, 'html', {'resultTypes': ['violations']})
+    found = _axe(page, part, {'resultTypes': ['violations']})
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     page.emulate_media(color_scheme='light' if dark else 'dark')
-    found += _axe(page, 'html', {'runOnly': ['color-contrast']})
+    found += _axe(page, part, {'runOnly': ['color-contrast']})
     page.emulate_media(color_scheme='dark' if dark else 'light')
     return found
 
 
 def serious_in_front(page: Page, part: str = '.q-dialog') -> list[str]:
-    """Return the same of an open dialog or menu. What is behind it is dimmed; and axe takes its buttons for
-    transparent, whose colours are those of every page."""
-    return _axe(page, part, {'rules': {'color-contrast': {'enabled': False}}})
+    """Return the same of an open dialog or menu: what is behind it is dimmed."""
+    return serious(page, part)
 
 
 def unseen_stops(page: Page) -> list[str]:
