@@ -98,6 +98,8 @@ class ClientList:
                 cell=lambda one: when(one.last_run, zone),
                 key=lambda one: str(one.last_run or ''),
             ),
+            Column(name='jobs', label='Jobs', kind='text', cell=_jobs, key=lambda one: len(one.jobs)),
+            Column(name='login', label='Login', kind='text', cell=_login),
             Column(
                 name='size',
                 label='Size',
@@ -105,8 +107,6 @@ class ClientList:
                 cell=lambda one: text(size(one.size) if one.size else ''),
                 key=lambda one: one.size,
             ),
-            Column(name='jobs', label='Jobs', kind='text', cell=_jobs, key=lambda one: len(one.jobs)),
-            Column(name='login', label='Login', kind='text', cell=_login),
         ]
 
     async def _narrow(self, search: str) -> None:

@@ -1,6 +1,7 @@
 """How much the snapshots take: over time, of the disk as a whole, and when it will be full at this pace."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from nicegui import ui
@@ -46,10 +47,12 @@ def _draw_trend(trend: Sequence[Mapping[str, Any]]) -> None:
         return
     first, last = trend[0], trend[-1]
     chart = ui.echart(_options(trend)).classes('trend')
-    words = f'Snapshots took {size(first["bytes"])} on {first["day"]} and take {size(last["bytes"])} now'
+    began = date.fromisoformat(first['day'])
+    day = f'{began.day} {began:%b}'
+    words = f'Snapshots took {size(first["bytes"])} on {day} and take {size(last["bytes"])} now'
     chart.props['role'], chart.props['aria-label'] = 'img', words
     with box('row-line small sub'):
-        Text(f'{first["day"]}: {size(first["bytes"])}', 'grow')
+        Text(f'{day}: {size(first["bytes"])}', 'grow')
         Text(f'now: {size(last["bytes"])}')
 
 
