@@ -74,9 +74,9 @@ class RetentionPreview:
 
     def _draw(self, number: int, words: str, classes: str) -> Any:
         moment = (self._times or {}).get(number)
-        with box('row-line wrap', 'li'):
-            Text(exact(moment, self._view.zone) or f'Backup {number}', 'grow')
-            Text(words, f'{classes} small')
+        with box('stack tight', 'li'):
+            Text(exact(moment, self._view.zone) or f'Backup {number}')
+            Text(words, f'{classes} small wrap-any')
 
 
 def sentence(stay: int, go: int, freed_bytes: int | None) -> str:

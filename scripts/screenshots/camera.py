@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from scripts.screenshots.world import ROOT
 
@@ -23,6 +23,7 @@ LOOKS: tuple[tuple[str, tuple[int, int], Theme], ...] = (
 )
 SETTLE_MS = 700
 CURVE_MS = 20_000
+PATIENCE_MS = 120_000
 QUALITY = 72
 TILE = (1200, 800)
 
@@ -50,6 +51,7 @@ def take_all(
             viewport={'width': width, 'height': height}, color_scheme=theme, locale='en-US',
             timezone_id='Europe/Berlin',
         )  # fmt: skip
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.goto(f'{url}/login')
         save(page, f'login-{look}')
@@ -76,8 +78,9 @@ def show(page: Page, url: str, picture: Picture) -> None:
     """Go to a page and wait until it has everything."""
     page.goto(url + picture.address)
     page.get_by_role('heading', level=1).first.wait_for()
-    page.get_by_text('Loading …').first.wait_for(state='hidden')
     picture.before(page)
+    for unfinished in (page.get_by_text('Loading …'), page.locator('.q-skeleton')):
+        expect(unfinished.filter(visible=True)).to_have_count(0, timeout=PATIENCE_MS)
 
 
 def save(page: Page, name: str) -> None:

@@ -28,7 +28,7 @@ def _everyday(now: Present) -> list[Picture]:
         Picture(name='jobs', address='/jobs'),
         Picture(name='job', address=f'/jobs/{job}'),
         Picture(name='job-edit', address=f'/jobs/{job}/edit', before=_tree),
-        Picture(name='job-schedule', address=f'/jobs/{job}/edit', before=_retention),
+        Picture(name='job-retention', address=f'/jobs/{job}/edit', before=_retention),
         Picture(name='job-new', address='/jobs/new'),
     ]
 
@@ -99,7 +99,9 @@ def _tree(page: Page) -> None:
 
 
 def _retention(page: Page) -> None:
-    page.get_by_role('heading', name='Keep', exact=True).scroll_into_view_if_needed()
+    page.get_by_text('Which ones').click()
+    page.get_by_role('heading', name='Keep', exact=True).evaluate('element => element.scrollIntoView()')
+    page.wait_for_timeout(OPENING_MS)
 
 
 def _difference(page: Page) -> None:
@@ -110,6 +112,7 @@ def _difference(page: Page) -> None:
 def _restoring(page: Page) -> None:
     page.get_by_role('checkbox', name='Tick automations.yaml').click()
     page.get_by_role('checkbox', name='Tick configuration.yaml').click()
+    page.get_by_text('2 files').wait_for()
     page.get_by_role('button', name='Restore …').click()
     page.get_by_role('button', name='Show what it changes').wait_for()
     page.wait_for_timeout(OPENING_MS)
