@@ -49,7 +49,7 @@ docs: ## Write the table of causes anew and build the documentation into docs/si
 	@$(PYTHON_HERE) -m scripts.troubleshooting
 	@$(PYTHON_HERE) -m sphinx -W --keep-going -q -b dirhtml docs docs/site
 
-screenshots: ## Take the pictures in docs/screenshots/ anew
+screenshots: ## Take the pictures in docs/screenshots/ anew (as root: it makes a network of its own)
 	@scripts/setup.sh test
 	@$(PYTHON_HERE) -m scripts.screenshots
 
