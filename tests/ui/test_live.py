@@ -55,6 +55,10 @@ def test_it_keeps_only_the_newest_progress_and_every_line() -> None:
     assert not batch.touches_one('job', 4)
 
 
+def test_nothing_waits_for_others_longer_than_half_a_second() -> None:
+    assert live.PROMPT_S <= live.CALM_S <= 0.5
+
+
 def test_it_does_not_show_a_line_twice() -> None:
     assert unseen(['a', 'b', 'c'], ['b', 'c', 'd']) == ['d']
     assert unseen(['a', 'b'], ['c']) == ['c']
