@@ -121,6 +121,13 @@ class Plan:
             self._new_folders.add(planned.path)
         self._file.write(self._pack(planned))
 
+    def take_new(self, name: bytes, kind: Kind, size: int, mtime: int) -> None:
+        """Given what a plain new file or folder is called and what it is, keep it."""
+        path = self.into + b'/' + name
+        if kind == 'folder':
+            self._new_folders.add(path)
+        self._file.write(self._pack((path, 'create', kind, size, mtime, ())))
+
     def planned(self, item: Item) -> Planned:
         """Given an item, return the change that it tells of."""
         return planned_change(item, self.into)
@@ -152,7 +159,10 @@ class Plan:
 def planned_change(item: Item, into: bytes) -> Planned:
     """Given an item and the folder in which its name begins (without a slash at its end), return the change it tells of."""
     name = b'' if item.path in {b'.', b'./'} else b'/' + item.path
-    return Planned(into + name or b'/', action_of(item), item.kind, item.size, item.mtime, what_differs(item))
+    path = into + name or b'/'
+    if item.is_new:
+        return Planned(path, 'create', item.kind, item.size, item.mtime)
+    return Planned(path, action_of(item), item.kind, item.size, item.mtime, what_differs(item))
 
 
 def action_of(item: Item) -> Action:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from time import gmtime
 
+from plumbus.backup.changes import Plan
 from plumbus.backup.entries import ODD_PART, mode_bits
 from plumbus.backup.manifest import Entry
 from plumbus.backup.plan import Fields, Planner, Tally
-from plumbus.transfer.items import UNKNOWN_GROUP, seconds
+from plumbus.transfer.items import UNKNOWN_GROUP, Kind, seconds
 
 UNCHANGED = {b'.%c         ' % letter: chr(letter) for letter in b'fdL'}
 NEW = {b'>f+++++++++': 'f', b'cd+++++++++': 'd', b'cL+++++++++': 'L'}
+CREATED: dict[bytes, Kind] = {b'<f+++++++++': 'file', b'>f+++++++++': 'file', b'cd+++++++++': 'folder'}
 NO_CHECKSUM = b'|' + b' ' * 32 + b'|'
 COLUMNS = 8
 
@@ -99,6 +101,33 @@ class NewLines:
             size = int(parts[1]) if kind == 'f' else 0
             self.tally.bytes += size
             self.tally.fetch_largest = max(self.tally.fetch_largest, size)
+        return True
+
+
+@dataclass(slots=True)
+class NewChanges:
+    """Lets the plan of a restore keep what is new where that goes. `seal` is that of our rsync."""
+
+    plan: Plan
+    seal: str
+    _kinds: dict[bytes, Kind] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kinds = {self.seal.encode() + change: kind for change, kind in CREATED.items()}
+
+    def skim(self, lines: list[bytes], start: int) -> int:
+        """Given lines, return the place of the first from `start` on that is not plain."""
+        return _first_left(lines, start, self._keep)
+
+    def _keep(self, line: bytes) -> bool:
+        parts = line.split(b'|', COLUMNS - 1)
+        kind = self._kinds.get(parts[0])
+        if kind is None or len(parts) != COLUMNS or not parts[1].isdigit():
+            return False
+        name = parts[-1].partition(b'//')[0]
+        if b'\\#' in name or ODD_PART.search(name):
+            return False
+        self.plan.take_new(name, kind, int(parts[1]), seconds(parts[2]))
         return True
 
 

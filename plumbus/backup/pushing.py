@@ -12,6 +12,7 @@ from plumbus.backup.destination import Destination, Order
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.explore import tree_path
 from plumbus.backup.listing import OutputReader, nul_separated
+from plumbus.backup.plain import NewChanges
 from plumbus.backup.reporting import Reporter, show_errors
 from plumbus.backup.safety import Safety
 from plumbus.backup.snapshots import Snapshot
@@ -20,7 +21,7 @@ from plumbus.cancellation import Cancellation
 from plumbus.errors import NotFound
 from plumbus.failures import failed
 from plumbus.model import Restore, Status
-from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.items import Item
 from plumbus.transfer.lookup import Found
 from plumbus.transfer.names import path_text
 from plumbus.transfer.outcome import Explanation
@@ -28,7 +29,6 @@ from plumbus.transfer.processes import moved_mebibytes
 
 MAX_CHANGES = 5_000
 Take = Callable[[Item], None]
-Show = Callable[[TransferProgress | None, list[Item]], None]
 NOT_LOOKED_UP = 'What lies where the files go could not be looked at, so nobody knows what is overwritten.'
 
 
@@ -55,7 +55,7 @@ class Push:
         self.destination.prepare(order.target, make=False)
         with Plan(order.target, self.work_folder) as plan:
             self.reporter.phase('checking')
-            told = self._rsync(order, plan.take, self._show_scan, dry_run=True)
+            told = self._plan(order, plan)
             found = self.destination.look_up(chain(plan.in_the_way(), order.above))
             if found is None and self.safety:
                 raise failed('safety_copy', reason=NOT_LOOKED_UP)
@@ -81,10 +81,12 @@ class Push:
 
         def take(item: Item) -> None:
             if not item.is_unchanged:
-                done.add(Change(plan.planned(item), found.get(plan.planned(item).path)))
+                planned = plan.planned(item)
+                done.add(Change(planned, found.get(planned.path)))
 
         self._folders(order, take, dry_run=False)
-        told = self._rsync(order, take, self.reporter.show_transfer, dry_run=False)
+        reader = OutputReader(take, self.reporter.show_transfer, self.destination.options.seal)
+        told = self._run(self.destination.arguments(order, dry_run=False), reader)
         self._folders(order, lambda _: None, dry_run=False)  # they have other times by now
         return self._ending(told, done)
 
@@ -101,7 +103,8 @@ class Push:
         """Restore the lost folders above what is put back to where it came from."""
         if self._lost:
             arguments = self.destination.folders_arguments(order, dry_run=dry_run)
-            self._run(arguments, take, lambda _progress, _items: None, feed=nul_separated(self._lost))
+            reader = OutputReader(take, lambda _, __: None, self.destination.options.seal)
+            self._run(arguments, reader, feed=nul_separated(self._lost))
 
     def _order(self) -> Order:
         paths = self._present(self._wanted())
@@ -148,13 +151,18 @@ class Push:
             except NotFound:
                 return 2**63
 
-    def _rsync(self, order: Order, take: Take, show: Show, *, dry_run: bool) -> 'Told':
-        return self._run(self.destination.arguments(order, dry_run=dry_run), take, show)
+    def _plan(self, order: Order, plan: Plan) -> 'Told':
+        arguments = self.destination.arguments(order, dry_run=True)
+        seal = self.destination.options.seal
+        if self.restore.dry_run:  # whose log shows every change
+            return self._run(arguments, OutputReader(plan.take, self.reporter.show_transfer, seal))
+        return self._run(
+            arguments, OutputReader(plan.take, lambda _, __: None, seal, NewChanges(plan, seal).skim)
+        )
 
     def _run(
-        self, arguments: list[bytes], take: Take, show: Show, feed: Iterable[bytes] | None = None
+        self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
     ) -> 'Told':
-        reader = OutputReader(take, show, self.destination.options.seal)
         outcome = self.destination.run(
             arguments,
             cancellation=self.cancellation,
@@ -168,10 +176,6 @@ class Push:
         told = judged(outcome, 'restore', self.cancellation)
         reader.check()
         return Told(told, outcome.exit_code, reader.stats.get('transferred_bytes', 0))
-
-    def _show_scan(self, progress: TransferProgress | None, items: list[Item]) -> None:
-        if self.restore.dry_run:
-            self.reporter.show_transfer(progress, items)
 
     def _note(self, sentence: str) -> None:
         self.notes.append(sentence)
