@@ -16,7 +16,7 @@ from pages.widgets.listing import PER_PAGE
 from tests.support.page_engine import PageEngine
 from tests.support.visitor import until
 
-TABS, AT_ONCE = 68, 34
+TABS, AT_ONCE = 200, 40
 ADDRESSES = ('/', '/clients', '/clients/1', '/clients/1/edit', '/clients/new', '/jobs', '/jobs/1', '/jobs/1/edit', '/jobs/new',
              '/backups', '/backups/501', '/backups/500', '/settings', '/settings/notifications', '/settings/notifications/1',
              '/nowhere/at/all', '/jobs/99999')  # fmt: skip
