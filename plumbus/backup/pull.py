@@ -34,7 +34,8 @@ from plumbus.transfer.processes import moved_mebibytes
 from plumbus.transfer.ssh import SshSession
 
 MAX_WARNINGS = 100
-LARGE = 2**20
+# To fetch so much once more, after a kill, costs less than a longer way for each of very many small files.
+LARGE = 16 * 2**20
 NOT_KEPT = 'left out, for without root and extended attributes no device file can be kept'
 
 
