@@ -19,15 +19,10 @@ from plumbus.transfer.process import LineReader, Outcome
 LOOK_S = 0.005
 GOODBYE_S = 5.0
 LAST_WORDS_S = 0.5
-LOST = {
-    10,
-    12,
-    30,
-    255,
-}  # how ssh, and rsync above it, end when the connection is lost (rsync(1), EXIT VALUES)
-UNSHARED = re.compile(
-    rb'unix_listener|muxserver|ControlPath|ControlSocket'
-)  # it is no fault of the login (mux.c)
+# How ssh, and rsync above it, end when the connection is lost (rsync(1), EXIT VALUES).
+LOST = frozenset((10, 12, 30, 255))
+# What ssh says when it is no fault of the login that nobody can share it (mux.c).
+UNSHARED = re.compile(rb'unix_listener|muxserver|ControlPath|ControlSocket')
 LONGEST_SOCKET = 85  # bytes; ssh puts 17 to it for a while, and 107 is what the system takes (unix(7))
 
 
@@ -121,7 +116,7 @@ class SharedLogin:
             return None
         outcome = self._ended.result()
         own_fault = any(UNSHARED.search(line) for line in outcome.error_lines)
-        return outcome if outcome.exit_code and not own_fault else None
+        return replace(outcome, cancelled=False) if outcome.exit_code and not own_fault else None
 
     def _give_up(self) -> Outcome | None:
         self._stop.cancel('given up')

@@ -61,9 +61,9 @@ def master(connection: SshSession) -> list[int]:
 
 
 def test_it_logs_in_once_for_all_children(connection: SshSession, sshd: Sshd) -> None:
-    before = sshd.log.count('Connection from')
+    before = sshd.log.count('Accepted publickey for')
     assert [told(connection, f'echo {word}')[1] for word in 'abc'] == [[b'a'], [b'b'], [b'c']]
-    assert sshd.log.count('Connection from') == before + 1
+    assert sshd.log.count('Accepted publickey for') == before + 1
 
 
 def test_it_tells_of_a_child_that_fails_and_of_nothing_else(connection: SshSession) -> None:
@@ -82,12 +82,12 @@ def test_a_login_that_is_refused_is_tried_once_and_told_as_the_end_of_each_child
     target: Target, tmp_path: Path, sshd: Sshd
 ) -> None:
     with session(target, Keys(tmp_path / 'strange'), Cancellation()) as opened:
-        before = sshd.log.count('Connection from')
+        before = sshd.log.count('Failed publickey for')
         for _ in range(2):
             outcome, lines = told(opened, 'echo hello')
             assert (outcome.exit_code, lines) == (255, [])
             assert b'Permission denied' in b''.join(outcome.error_lines)
-        assert sshd.log.count('Connection from') == before + 1
+        assert sshd.log.count('Failed publickey for') == before + 1
 
 
 def test_what_is_said_of_a_lost_connection_comes_with_the_end_of_the_child(
@@ -118,9 +118,9 @@ def test_a_name_too_long_for_a_socket_is_no_obstacle(
     deep.mkdir()
     monkeypatch.setattr(ssh, 'MEMORY', deep)
     with session(target, keys, Cancellation()) as opened:
-        before = sshd.log.count('Connection from')
+        before = sshd.log.count('Accepted publickey for')
         assert [told(opened, f'echo {word}')[1] for word in 'ab'] == [[b'a'], [b'b']]
-        assert sshd.log.count('Connection from') == before + 2
+        assert sshd.log.count('Accepted publickey for') == before + 2
 
 
 @pytest.mark.parametrize(('limits', 'reason'), [({'idle_timeout_s': 0.5}, 'idle'), ({'time_limit_s': 0.5}, 'limit')])  # fmt: skip
@@ -131,9 +131,11 @@ def test_a_login_that_hangs_is_given_up(
     try:
         with session(target, keys, Cancellation()) as opened:
             outcome, lines = told(opened, 'echo hello', **limits)
+            again, _ = told(opened, 'echo hello')
     finally:
         os.kill(sshd.pid, signal.SIGCONT)
     assert (outcome.timed_out, outcome.cancelled, lines) == (reason, False, [])
+    assert (again.timed_out, again.cancelled, again.exit_code) == ('', False, -signal.SIGTERM)
     assert master(opened) == []
 
 
@@ -164,7 +166,7 @@ def test_the_longest_name_that_is_taken_makes_a_socket(
     deep.mkdir()
     monkeypatch.setattr(ssh, 'MEMORY', deep)
     with session(target, keys, Cancellation()) as opened:
-        before = sshd.log.count('Connection from')
+        before = sshd.log.count('Accepted publickey for')
         assert [told(opened, f'echo {word}')[1] for word in 'ab'] == [[b'a'], [b'b']]
-        assert sshd.log.count('Connection from') == before + 1
+        assert sshd.log.count('Accepted publickey for') == before + 1
     shutil.rmtree(folder)
