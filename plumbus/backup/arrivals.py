@@ -25,12 +25,14 @@ class Arrivals:
     dropped: list[Entry] = field(default_factory=list)
     _came: dict[bytes, Entry] = field(default_factory=dict)
     _expected: set[bytes] = field(default_factory=set)
+    _around: set[bytes] = field(default_factory=set)
     _lost: set[bytes] = field(default_factory=set)
     _turned: set[bytes] = field(default_factory=set)
     _without_data: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._expected = {*self.plan.wanted(), *self.plan.around()}
+        self._around = self.plan.around()
+        self._expected = {*self.plan.wanted(), *self._around}
 
     def take(self, item: Item, algorithm: str | None) -> None:
         """Given an item of the fetch and the name of its checksum, note it if it was asked for or is a folder above that."""
@@ -42,8 +44,7 @@ class Arrivals:
 
     def not_along(self) -> list[bytes]:
         """Return the wanted folders that should have come along with something, and did not, for that is gone by now."""
-        asked = {*self.plan.asked()}
-        return [path for path in self.plan.wanted() if path not in self._came and path not in asked]
+        return sorted(self._around.intersection(self.plan.wanted()) - self._came.keys())
 
     def settle(self, tree: Tree, *, doubtful: bool) -> None:
         """After the fetch: no stale copy stays in the tree. `doubtful`: rsync told of troubles, so all that came is looked at."""

@@ -102,7 +102,7 @@ class ManifestWriter:
 def read_manifest(path: Path) -> Iterator[Entry]:
     """Given a manifest file, yield its entries in their order. Raise StoreError if it is missing, damaged or cut off."""
     count, whole = 0, False
-    new = tuple.__new__  # ten thousands of times quicker than what a named tuple does
+    new = tuple.__new__  # what a named tuple does by itself takes far longer, for each of very many
     for record in _records(path):  # to the very end of the file: a checksum over all of it stands there
         if isinstance(record, dict):
             whole = record.get('entries') == count

@@ -1,10 +1,11 @@
 """Reads in one go what most lines of a listing are: files, folders and symbolic links, new or unchanged. See items.py."""
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import gmtime
+from typing import TypeVar
 
 from plumbus.backup.changes import Plan
 from plumbus.backup.entries import ODD_PART, mode_bits
@@ -17,6 +18,7 @@ NEW = {b'>f+++++++++': 'f', b'cd+++++++++': 'd', b'cL+++++++++': 'L'}
 CREATED: dict[bytes, Kind] = {b'<f+++++++++': 'file', b'>f+++++++++': 'file', b'cd+++++++++': 'folder'}
 NO_CHECKSUM = b'|' + b' ' * 32 + b'|'
 COLUMNS = 8
+AnyKind = TypeVar('AnyKind', bound=str)
 
 
 @dataclass(slots=True)
@@ -32,7 +34,7 @@ class UnchangedLines:
     _file: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        self._kinds = {self.seal.encode() + change: kind for change, kind in UNCHANGED.items()}
+        self._kinds = _sealed(UNCHANGED, self.seal)
         self._file = next(line for line, kind in self._kinds.items() if kind == 'f') + b'|'
 
     def skim(self, lines: list[bytes], start: int) -> int:
@@ -80,25 +82,23 @@ class NewLines:
     _kinds: dict[bytes, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._kinds = {self.seal.encode() + change: kind for change, kind in NEW.items()}
+        self._kinds = _sealed(NEW, self.seal)
 
     def skim(self, lines: list[bytes], start: int) -> int:
         """Given lines, return the place of the first from `start` on that is not plain."""
         return _first_left(lines, start, self._count)
 
     def _count(self, line: bytes) -> bool:
-        parts = line.split(b'|', COLUMNS - 1)
-        kind = self._kinds.get(parts[0])
-        if kind is None or len(parts) != COLUMNS or not parts[1].isdigit():
+        told = _plain_new(line, self._kinds)
+        if told is None:
             return False
-        if ODD_PART.search(parts[-1].partition(b'//')[0]):
-            return False
+        kind, told_size, _, _ = told
         if kind == 'd':
             self.tally.folders += 1
         else:
             self.tally.files += 1
             self.tally.new += 1
-            size = int(parts[1]) if kind == 'f' else 0
+            size = told_size if kind == 'f' else 0
             self.tally.bytes += size
             self.tally.fetch_largest = max(self.tally.fetch_largest, size)
         return True
@@ -113,22 +113,35 @@ class NewChanges:
     _kinds: dict[bytes, Kind] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._kinds = {self.seal.encode() + change: kind for change, kind in CREATED.items()}
+        self._kinds = _sealed(CREATED, self.seal)
 
     def skim(self, lines: list[bytes], start: int) -> int:
         """Given lines, return the place of the first from `start` on that is not plain."""
         return _first_left(lines, start, self._keep)
 
     def _keep(self, line: bytes) -> bool:
-        parts = line.split(b'|', COLUMNS - 1)
-        kind = self._kinds.get(parts[0])
-        if kind is None or len(parts) != COLUMNS or not parts[1].isdigit():
+        told = _plain_new(line, self._kinds)
+        if told is None:
             return False
-        name = parts[-1].partition(b'//')[0]
-        if b'\\#' in name or ODD_PART.search(name):
-            return False
-        self.plan.take_new(name, kind, int(parts[1]), seconds(parts[2]))
+        kind, size, time, name = told
+        self.plan.take_new(name, kind, size, seconds(time))
         return True
+
+
+def _sealed(kinds: Mapping[bytes, AnyKind], seal: str) -> dict[bytes, AnyKind]:
+    return {seal.encode() + change: kind for change, kind in kinds.items()}
+
+
+def _plain_new(line: bytes, kinds: Mapping[bytes, AnyKind]) -> tuple[AnyKind, int, bytes, bytes] | None:
+    """Kind, bytes, time and name of what is new; None if the line tells of something else, or of an odd name."""
+    parts = line.split(b'|', COLUMNS - 1)
+    kind = kinds.get(parts[0])
+    if kind is None or len(parts) != COLUMNS or not parts[1].isdigit():
+        return None
+    name = parts[-1].partition(b'//')[0]
+    if b'\\#' in name or ODD_PART.search(name):
+        return None
+    return kind, int(parts[1]), parts[2], name
 
 
 def _first_left(lines: list[bytes], start: int, take: Callable[[bytes], bool]) -> int:
