@@ -61,6 +61,8 @@ class Execution(Generic[Record]):
         except StoreError:
             self.live.remember(self.kind, run_id, ending)
             raise
+        with suppress(StoreError):  # it can be read as it is
+            self.logs.pack(self.kind, run_id)
 
     def record(self, run_id: int, **changes: Any) -> None:
         """Given what changed of a run, store it and tell the bus."""

@@ -142,3 +142,48 @@ def test_it_knows_the_highest_id_that_has_a_log(logs: RunLogs, tmp_path: Path) -
     logs.append('restore', 12, ['x'])
     (tmp_path / 'logs' / 'backup-77.log.old').touch()
     assert (logs.newest('backup'), logs.newest('restore')) == (10, 12)
+
+
+def test_a_long_log_of_an_ended_run_takes_less_room_and_reads_as_before(
+    logs: RunLogs, tmp_path: Path
+) -> None:
+    lines = [f'02:00:00 >f+++++++++ home/file-{number}' for number in range(20_000)]
+    logs.append('backup', 1, lines)
+    before = (tmp_path / 'logs' / 'backup-1.log').stat().st_size
+    logs.pack('backup', 1)
+    logs.pack('backup', 1)
+    (packed,) = (tmp_path / 'logs').iterdir()
+    assert packed.stat().st_size < before / 5
+    assert packed.stat().st_mode & 0o777 == 0o600
+    assert logs.exists('backup', 1)
+    assert logs.newest('backup') == 1
+    assert whole(logs).splitlines() == lines
+    assert logs.tail('backup', 1, 3) == lines[-3:]
+    logs.append('backup', 1, ['one line more'])
+    assert whole(logs).splitlines() == [*lines, 'one line more']
+    logs.delete('backup', 1)
+    assert list((tmp_path / 'logs').iterdir()) == []
+
+
+def test_a_short_log_stays_as_it_is_and_a_missing_one_is_none(logs: RunLogs, tmp_path: Path) -> None:
+    logs.append('backup', 1, ['x'])
+    logs.pack('backup', 1)
+    logs.pack('backup', 2)
+    assert [path.name for path in (tmp_path / 'logs').iterdir()] == ['backup-1.log']
+
+
+def test_a_log_that_was_being_packed_at_a_crash_is_told_once(logs: RunLogs, tmp_path: Path) -> None:
+    logs.append('backup', 1, ['x' * 99_999])
+    plain = (tmp_path / 'logs' / 'backup-1.log').read_bytes()
+    logs.pack('backup', 1)
+    (tmp_path / 'logs' / 'backup-1.log').write_bytes(plain)
+    assert logs.tail('backup', 1) == ['x' * 99_999]
+    logs.delete('backup', 1)
+    assert not logs.exists('backup', 1)
+
+
+def test_it_says_so_when_a_packed_log_is_damaged(logs: RunLogs, tmp_path: Path) -> None:
+    (tmp_path / 'logs').mkdir()
+    (tmp_path / 'logs' / 'backup-1.log.zst').write_bytes(b'nothing of that kind')
+    with pytest.raises(StoreError, match='damaged'):
+        logs.tail('backup', 1)
