@@ -6,7 +6,7 @@ from collections.abc import Callable
 from nicegui import ui
 
 from pages.widgets.text import Text, box
-from pages.wording import count, duration, phase, rate, size
+from pages.wording import count, duration, phase, plural, rate, size
 from plumbus.model import Progress
 
 POINTS = 120
@@ -92,14 +92,15 @@ def left(progress: Progress) -> str:
 
 def _amounts(progress: Progress) -> list[str]:
     of_bytes = f' of {size(progress.bytes_total)}' if progress.bytes_total is not None else ''
-    of_files = f' of {count(progress.files_total)}' if progress.files_total is not None else ''
     speed = [rate(progress.rate_bps)] if progress.rate_bps else []
-    return [
-        phase(progress.phase),
-        f'{size(progress.bytes)}{of_bytes}',
-        f'{count(progress.files)}{of_files} files',
-        *speed,
-    ]
+    return [phase(progress.phase), f'{size(progress.bytes)}{of_bytes}', *_files(progress), *speed]
+
+
+def _files(progress: Progress) -> list[str]:
+    if progress.files_total is None:
+        return [plural(progress.files, 'file')]
+    several = progress.files_total > 1  # one alone is named below
+    return [f'{count(progress.files)} of {plural(progress.files_total, "file")}'] if several else []
 
 
 def _spark_options() -> dict[str, object]:

@@ -92,7 +92,7 @@ class NewLines:
         told = _plain_new(line, self._kinds)
         if told is None:
             return False
-        kind, told_size, _, _ = told
+        kind, told_size, _, path = told
         if kind == 'd':
             self.tally.folders += 1
         else:
@@ -100,7 +100,7 @@ class NewLines:
             self.tally.new += 1
             size = told_size if kind == 'f' else 0
             self.tally.bytes += size
-            self.tally.fetch_largest = max(self.tally.fetch_largest, size)
+            self.tally.weigh(path, size)
         return True
 
 

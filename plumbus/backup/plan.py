@@ -10,13 +10,14 @@ from plumbus.transfer.items import Item
 
 # The first fields of an entry, up to the group.
 Fields = tuple[bytes, str, int, int, int, int, int]
+Name = bytes
 
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
     """Counts of a whole tree. Bytes count every file once, however many names it has; folders are not files.
 
-    `fetch_largest`: the bytes of the largest file to fetch.
+    `fetch_largest`: the bytes of the largest file to fetch, `largest_path` where it is.
     """
 
     files: int = 0
@@ -28,6 +29,7 @@ class Tally:
     fetch_files: int = 0
     fetch_bytes: int = 0
     fetch_largest: int = 0
+    largest_path: Name = b''
 
     @property
     def inodes(self) -> int:
@@ -49,11 +51,16 @@ class Tally:
         if entry.kind == 'd':
             return
         if entry.kind == 'f':
-            self.fetch_largest = max(self.fetch_largest, entry.size)
+            self.weigh(entry.path, entry.size)
         if known is None:
             self.new += 1
         elif not item.is_unchanged:
             self.changed += 1
+
+    def weigh(self, path: Name, size: int) -> None:
+        """Given a file to fetch, remember it if it is the largest so far."""
+        if size > self.fetch_largest:
+            self.fetch_largest, self.largest_path = size, path
 
 
 @dataclass(kw_only=True, slots=True)
@@ -249,7 +256,9 @@ class Planner:
         files = [entry for entry in self._fetch.values() if entry.kind == 'f' and not entry.linked]
         self.tally.fetch_files = len(files)
         self.tally.fetch_bytes = sum(entry.size for entry in files)
-        self.tally.fetch_largest = max((entry.size for entry in files), default=0)
+        self.tally.fetch_largest, self.tally.largest_path = 0, b''  # up to here of all that is new or changed
+        for entry in files:
+            self.tally.weigh(entry.path, entry.size)
 
 
 def folders_above(sources: Iterable[bytes]) -> frozenset[bytes]:

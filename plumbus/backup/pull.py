@@ -180,7 +180,7 @@ class Pull:
         def show(_progress: TransferProgress | None, items: list[Item]) -> None:
             nonlocal seen
             seen += len(items)
-            self.reporter.found(seen + reader.skimmed, readable(items[-1].path) if items else None)
+            self.reporter.found(seen + reader.skimmed, f'/{readable(items[-1].path)}' if items else None)
 
         arguments = rsync.scan_arguments(
             options or self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
@@ -240,7 +240,7 @@ class Pull:
         tally = self.pulled.tally
         self.reporter.say(
             f'scan: {tally.files} files ({size(tally.bytes)}), {tally.new} new, {tally.changed} changed, {tally.deleted} gone; '
-            f'{tally.fetch_files} files ({size(tally.fetch_bytes)}) to fetch'
+            f'to fetch: {tally.fetch_files} ({size(tally.fetch_bytes)})'
         )
 
     def _transfer(
@@ -248,7 +248,9 @@ class Pull:
     ) -> None:
         tally = self.pulled.tally
         self.workspace.fetching = True
-        self.reporter.phase('fetching', bytes_total=tally.fetch_bytes, files_total=tally.fetch_files)
+        one = f'/{readable(tally.largest_path)}' if tally.fetch_files == 1 else None
+        totals = {'bytes_total': tally.fetch_bytes, 'files_total': tally.fetch_files}
+        self.reporter.phase('fetching', **totals, current=one)
         outcome = self._run(arguments, reader, feed)
         self._accept(outcome, 'transfer')
         reader.check()
@@ -257,7 +259,7 @@ class Pull:
 
     def _show_transfer(self, progress: TransferProgress | None, items: list[Item]) -> None:
         self.room.look()
-        self.reporter.show_transfer(progress, items)
+        self.reporter.show_transfer(progress, items, '/')
 
     def _run(
         self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None

@@ -13,7 +13,7 @@ from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.explore import tree_path
 from plumbus.backup.listing import OutputReader, nul_separated
 from plumbus.backup.plain import NewChanges
-from plumbus.backup.reporting import Reporter, show_errors
+from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.safety import Safety
 from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.space import Space
@@ -21,7 +21,7 @@ from plumbus.cancellation import Cancellation
 from plumbus.errors import NotFound
 from plumbus.failures import failed
 from plumbus.model import Restore, Status
-from plumbus.transfer.items import Item
+from plumbus.transfer.items import Item, TransferProgress
 from plumbus.transfer.lookup import Found
 from plumbus.transfer.names import path_text
 from plumbus.transfer.outcome import Explanation
@@ -76,8 +76,10 @@ class Push:
     def _carry_out(
         self, order: Order, plan: Plan, found: Mapping[bytes, Found], planned: 'Counted'
     ) -> dict[str, Any]:
-        self.reporter.phase('restoring', bytes_total=planned.total_bytes, files_total=planned.files)
-        done = Counted()
+        one = readable(planned.written_last) if planned.written == 1 else None
+        totals = {'bytes_total': planned.total_bytes, 'files_total': planned.written}
+        self.reporter.phase('restoring', **totals, current=one)
+        below, done = f'{readable(plan.into)}/', Counted()
 
         def take(item: Item) -> None:
             if not item.is_unchanged:
@@ -85,7 +87,11 @@ class Push:
                 done.add(Change(planned, found.get(planned.path)))
 
         self._folders(order, take, dry_run=False)
-        reader = OutputReader(take, self.reporter.show_transfer, self.destination.options.seal)
+
+        def show(progress: TransferProgress | None, items: list[Item]) -> None:
+            self.reporter.show_transfer(progress, items, below)
+
+        reader = OutputReader(take, show, self.destination.options.seal)
         told = self._run(self.destination.arguments(order, dry_run=False), reader)
         self._folders(order, lambda _: None, dry_run=False)  # they have other times by now
         return self._ending(told, done)
@@ -223,10 +229,12 @@ class Told:
 
 @dataclass(slots=True)
 class Counted:
-    """Changes counted, the first ones shown in full. `files` counts all but folders."""
+    """Changes counted, the first ones shown in full. `files` counts all but folders, `written` files that get new content."""
 
     most_shown: int = 0
     files: int = 0
+    written: int = 0
+    written_last: bytes = b''
     shown: list[dict[str, Any]] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
 
@@ -238,6 +246,8 @@ class Counted:
     def add(self, change: Change) -> None:
         """Given a change, count it."""
         self.files += change.planned.kind != 'folder'
+        if change.planned.kind == 'file' and change.action in {'create', 'overwrite'}:
+            self.written, self.written_last = self.written + 1, change.planned.path
         self.summary.add(change)
         if len(self.shown) < self.most_shown:
             self.shown.append(change.shown())

@@ -52,10 +52,21 @@ class Reporter:
         self._logs.append(self.kind, self.run_id, stamped)
         self._events.publish(Logged(kind=self.kind, run_id=self.run_id, lines=stamped))
 
-    def phase(self, name: str, *, bytes_total: int | None = None, files_total: int | None = None) -> None:
-        """Given what begins now and, once known, its totals, start its progress anew."""
+    def phase(
+        self,
+        name: str,
+        *,
+        bytes_total: int | None = None,
+        files_total: int | None = None,
+        current: str | None = None,
+    ) -> None:
+        """Given what begins now and, once known, its totals and with which file, start its progress anew."""
         self.progress = Progress(
-            phase=name, bytes_total=bytes_total, files_total=files_total, percent=0 if bytes_total else None
+            phase=name,
+            bytes_total=bytes_total,
+            files_total=files_total,
+            percent=0 if bytes_total else None,
+            current_file=current,
         )
         self._samples.clear()
         self._tell(force=True)
@@ -83,14 +94,19 @@ class Reporter:
         )
         self._tell()
 
-    def show_transfer(self, progress: TransferProgress | None, items: list[Item]) -> None:
-        """Given what one batch of rsync's output held, log what changed and tell how far it is."""
+    def show_transfer(self, progress: TransferProgress | None, items: list[Item], folder: str = '') -> None:
+        """Given what one batch of rsync's output held, and what its paths begin in, log what changed and tell how far it is.
+
+        rsync names a file once it is there, and counts files at the end of each: in between the last count holds.
+        """
         changed = [item for item in items if not item.is_unchanged]
         if changed:
             self.say(*(f'{item.change.decode("ascii", "replace")} {readable(item.path)}' for item in changed))
         if progress is not None:
-            current = readable(changed[-1].path) if changed else self.progress.current_file
-            self.moved(total_bytes=progress.bytes, files=progress.files_done or 0, current=current)
+            arrived = [item for item in changed if item.has_data]
+            current = folder + readable(arrived[-1].path) if arrived else self.progress.current_file
+            files = self.progress.files if progress.files_done is None else progress.files_done
+            self.moved(total_bytes=progress.bytes, files=files, current=current)
 
     def _rate(self, total_bytes: int) -> float:
         moment = time.monotonic()

@@ -1,5 +1,6 @@
 """`run`: starts a job on the running server and shows how it goes."""
 
+import shutil
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -56,7 +57,8 @@ def _followed(server: Server, backup_id: int, terminal: TextIO | None) -> dict[s
         backup: dict[str, Any] = server.call('GET', f'/backups/{backup_id}')
         ended = backup['status'] not in {'queued', 'running'}
         if terminal:
-            line = '' if ended else line_of(backup)
+            # A line that the terminal breaks could not be written over.
+            line = '' if ended else line_of(backup)[: shutil.get_terminal_size().columns - 1]
             terminal.write(f'\r{line.ljust(width)}' + ('\r' if ended else ''))
             terminal.flush()
             width = len(line)
@@ -76,7 +78,15 @@ def line_of(backup: dict[str, Any]) -> str:
     full = int(BAR * min(percent, 100) / 100)
     left = f', {humanize.precisedelta(int(seconds), format="%d")} left' if seconds else ''
     bar = '#' * full + '-' * (BAR - full)
-    return f'[{bar}] {percent:3.0f} %  {size(progress["bytes"])}, {size(int(progress["rate_bps"]))}/s{left}'
+    done = f'{size(progress["bytes"])} of {size(progress["bytes_total"])}'
+    return f'[{bar}] {percent:3.0f} %  {done}, {size(int(progress["rate_bps"]))}/s{left}{_which(progress)}'
+
+
+def _which(progress: dict[str, Any]) -> str:
+    """Of several files how many are there, of one alone its name."""
+    if progress['files_total'] == 1:
+        return f', {progress["current_file"]}' if progress['current_file'] else ''
+    return f', {progress["files"]:,} of {progress["files_total"]:,} files' if progress['files_total'] else ''
 
 
 def _result(backup: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """Lives the past of the sample, lets its present begin, and takes pictures of all of it."""
 
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -39,7 +40,10 @@ def main() -> None:
         with Served(Path('/'), TZ=ZONE) as served, served.api as api:
             present = Present(api, past)
             present.begin()
-            if 'serve' not in sys.argv:
+            if 'serve' in sys.argv:
+                print(f'It serves {served.url} in its own network.', flush=True)
+                signal.pause()
+            else:
                 camera.remove_old()
                 camera.take_all(browser, served.url, pictures(present), log_in)
         browser.close()

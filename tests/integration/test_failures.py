@@ -110,6 +110,7 @@ def test_it_shows_progress_while_it_runs(engine: Engine, sshd: Sshd, source: Pat
     )
     assert progress.phase == 'fetching'
     assert progress.bytes_total == 3 * 2**20
+    assert (progress.files, progress.files_total, progress.current_file) == (0, 1, f'{source}/big')
     assert 0 < progress.percent <= 100
     assert progress.rate_bps >= 0
     assert engine.backups.wait(backup.id, 60).status is Status.COMPLETED

@@ -7,6 +7,7 @@ import pytest
 
 from plumbus.engine import Engine
 from plumbus.errors import InvalidInput, NotFound
+from plumbus.events import Event, Progressed
 from plumbus.model import Status
 from tests.support.engines import add_client, back_up, differences, job_for, restored, state_of, write
 from tests.support.sshd import Sshd
@@ -24,10 +25,16 @@ def notes(source: Path, sshd: Sshd) -> Path:
 def test_it_restores_one_file_to_another_folder(engine: Engine, sshd: Sshd, notes: Path) -> None:
     backup = back_up(engine, job_for(engine, sshd, notes).id)
     target = sshd.home / 'restored here'
+    events: list[Event] = []
+    engine.events.subscribe(events.append)
     restore = restored(engine, backup.id, paths=[str(notes / 'folder' / 'a')], restore_path=str(target))
     assert (restore.status, restore.error_message, restore.file_count) == (Status.COMPLETED, None, 1)
     assert (target / 'a').read_text() == 'first'
     assert [path.name for path in target.iterdir()] == ['a']
+    told = [
+        one.progress for one in events if isinstance(one, Progressed) and one.progress.phase == 'restoring'
+    ]
+    assert {(progress.files_total, progress.current_file) for progress in told} == {(1, f'{target}/a')}
 
 
 def test_it_restores_a_folder_to_another_folder(engine: Engine, sshd: Sshd, notes: Path) -> None:

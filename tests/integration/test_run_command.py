@@ -81,13 +81,18 @@ def test_the_line_on_a_terminal_tells_how_far_it_is() -> None:
         'phase': 'fetching',
         'percent': 50.0,
         'bytes': 5_000_000,
+        'bytes_total': 10_000_000,
         'rate_bps': 1e6,
         'eta_s': 65,
         'files': 3,
+        'files_total': 1_200,
+        'current_file': '/srv/film.mov',
     }
-    assert line_of({'id': 1, 'status': 'running', 'progress': progress}) == (
-        '[############------------]  50 %  5.0 MB, 1.0 MB/s, 1 minute and 5 seconds left'
-    )
+    begin = '[############------------]  50 %  5.0 MB of 10.0 MB, 1.0 MB/s, 1 minute and 5 seconds left'
+    running = {'id': 1, 'status': 'running', 'progress': progress}
+    assert line_of(running) == f'{begin}, 3 of 1,200 files'
+    progress |= {'files': 0, 'files_total': 1}
+    assert line_of(running) == f'{begin}, /srv/film.mov'
     assert line_of(
         {'id': 1, 'status': 'queued', 'progress': None, 'queued_reason': 'waits for quiet hours'}
     ) == ('backup 1: waits for quiet hours')

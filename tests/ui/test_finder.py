@@ -68,6 +68,23 @@ def test_the_title_tells_how_far_what_runs_is() -> None:
     assert page_title('Jobs', [20, None, 40]) == '▶ 30 % · Jobs · PLUMBUS'
 
 
+async def test_one_file_alone_is_named_and_not_counted(user: User) -> None:
+    from pages.widgets.progress import ProgressPanel
+
+    await user.open('/settings')
+    film = Progress(
+        phase='fetching', percent=11, bytes=300, bytes_total=2700, files_total=1, current_file='/srv/film.mov'
+    )
+    assert user.client
+    with user.client:
+        panel = ProgressPanel(film)
+        await user.should_see('Fetching what is new · 300 B of 2.7 kB')
+        await user.should_see('/srv/film.mov')
+        await user.should_not_see('of 1 file')
+        panel.show(film.model_copy(update={'files_total': 3}))
+        await user.should_see('0 of 3 files')
+
+
 async def test_the_curve_is_drawn_once_a_second_at_the_most(user: User) -> None:
     from pages.widgets.progress import POINTS, ProgressPanel
 
