@@ -38,7 +38,7 @@ class Order:
         """The folders above what is put back to where it came from, the outermost first; these stay as they are if there."""
         if not self.relative or self.target != b'/':
             return []
-        found = {parent for path in self.paths for parent in _parents(path)}
+        found = {parent for path in self.paths for parent in parents(path)}
         return sorted(found)
 
 
@@ -55,7 +55,7 @@ class Destination(Protocol):
     def run(self) -> Callable[..., Outcome]: ...
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
     def folders_arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
-    def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None: ...
+    def look_up(self, paths: Iterable[bytes], *, certain: bool = False) -> dict[bytes, Found] | None: ...
     def rooms(self, folders: Sequence[bytes]) -> list[Room | None]: ...
     def prepare(self, target: bytes, *, make: bool) -> None: ...
 
@@ -102,9 +102,9 @@ class OnClient:
         shell, alias = self.connection.rsync_shell, self.connection.alias
         return rsync.push_folders_arguments(self.options, shell, alias, order.tree, dry_run=dry_run)
 
-    def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None:
-        """Given absolute paths, return what lies there; None if nobody could look."""
-        return look_up(self.connection, paths, sudo=self.options.sudo)
+    def look_up(self, paths: Iterable[bytes], *, certain: bool = False) -> dict[bytes, Found] | None:
+        """Given absolute paths, return what lies there; None if nobody could look, or look at all where it has to be certain."""
+        return look_up(self.connection, paths, sudo=self.options.sudo, certain=certain)
 
     def rooms(self, folders: Sequence[bytes]) -> list[Room | None]:
         """Given folders, return of each how much is free on its disk, None where that cannot be told."""
@@ -161,8 +161,10 @@ class OnServer:
         """Nothing: the folders above what is restored lie in the target and come along."""
         return []
 
-    def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None:
-        """Given absolute paths, return what lies there."""
+    def look_up(self, paths: Iterable[bytes], *, certain: bool = False) -> dict[bytes, Found] | None:
+        """Given absolute paths, return what lies there. That is never certain: others may make links on the way."""
+        if certain:
+            return None
         return {path: found for path in paths if (found := _found(path))}
 
     def rooms(self, folders: Sequence[bytes]) -> list[Room | None]:
@@ -180,7 +182,8 @@ class OnServer:
             raise failed('restore_base', folder=os.fsdecode(target), reason=reason) from error
 
 
-def _parents(path: bytes) -> list[bytes]:
+def parents(path: bytes) -> list[bytes]:
+    """Given a path in the tree, return the folders above it, the outermost first, each with a slash in front."""
     parts = path.strip(b'/').split(b'/')[:-1]
     return [b'/' + b'/'.join(parts[: count + 1]) for count in range(len(parts))]
 

@@ -1,4 +1,4 @@
-"""Brings chosen paths of a snapshot to where they go: first planned by a dry run of rsync, then done."""
+"""Brings chosen paths of a snapshot to where they go: first planned, where something lies by a dry run of rsync, then done."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +11,7 @@ from plumbus.backup.changes import Change, Plan, Summary
 from plumbus.backup.destination import Destination, Order
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.explore import tree_path
+from plumbus.backup.fresh import Coming, Fresh
 from plumbus.backup.listing import OutputReader, nul_separated
 from plumbus.backup.plain import NewChanges
 from plumbus.backup.reporting import Reporter, readable, show_errors
@@ -55,6 +56,8 @@ class Push:
         self.destination.prepare(order.target, make=False)
         with Plan(order.target, self.work_folder) as plan:
             self.reporter.phase('checking')
+            if not self.restore.dry_run and (ending := self._fresh(order, plan)):
+                return ending
             told = self._plan(order, plan)
             found = self.destination.look_up(chain(plan.in_the_way(), order.above))
             if found is None and self.safety:
@@ -65,17 +68,32 @@ class Push:
             else:
                 self._lost = self._lost_above(order, found)
             self._folders(order, plan.take, dry_run=True)
-            planned = self._counted(plan, found, order)
+            planned = self._counted(plan, found, order, Coming())
             if self.restore.dry_run:
                 return self._ending(told, planned)
-            if self.safety:
-                self.safety.keep(plan, found, order)
-            self.destination.prepare(order.target, make=True)
             return self._carry_out(order, plan, found, planned)
+
+    def _fresh(self, order: Order, plan: Plan) -> dict[str, Any] | None:
+        """Restore without a dry run where nothing lies yet, and return the fields of the ended record; else None."""
+        fresh = Fresh(snapshot=self.snapshot, order=order, whole=not self.restore.paths)
+        found = fresh.nothing_there(self.destination)
+        coming = None if found is None else fresh.coming()
+        if found is None or coming is None:
+            return None
+        self.reporter.say('nothing lies there yet')
+        self._lost = self._lost_above(order, found)
+        self._folders(order, plan.take, dry_run=True)
+        planned = self._counted(plan, found, order, coming)
+        if self.safety:
+            fresh.note(plan)
+        return self._carry_out(order, plan, found, planned)
 
     def _carry_out(
         self, order: Order, plan: Plan, found: Mapping[bytes, Found], planned: 'Counted'
     ) -> dict[str, Any]:
+        if self.safety:
+            self.safety.keep(plan, found, order)
+        self.destination.prepare(order.target, make=True)
         one = readable(planned.written_last) if planned.written == 1 else None
         totals = {'bytes_total': planned.total_bytes, 'files_total': planned.written}
         self.reporter.phase('restoring', **totals, current=one)
@@ -129,10 +147,13 @@ class Push:
         where = self.restore.restore_path or 'where it came from'
         return f'{where} on the PLUMBUS server' if self.restore.to_server else where
 
-    def _counted(self, plan: Plan, found: Mapping[bytes, Found], order: Order) -> 'Counted':
-        """Count the changes, and see whether there is room for them. Raise TransferFailed if there is none."""
+    def _counted(self, plan: Plan, found: Mapping[bytes, Found], order: Order, coming: Coming) -> 'Counted':
+        """Count the changes of the plan and what comes besides, and see whether there is room. Raise TransferFailed if not."""
         planned = Counted(most_shown=MAX_CHANGES if self.restore.dry_run else 0)
         space = Space(plan=plan, stored=lambda path: self._stored(path, order), keeping=bool(self.safety))
+        planned.add_new(coming)
+        for folder, count in coming.room.items():
+            space.needed[plan.existing_folder(folder + b'/')] += count
         for change in plan.changes(found):
             planned.add(change)
             space.add(change)
@@ -251,3 +272,12 @@ class Counted:
         self.summary.add(change)
         if len(self.shown) < self.most_shown:
             self.shown.append(change.shown())
+
+    def add_new(self, coming: Coming) -> None:
+        """Given how much comes to where nothing lies, count it."""
+        self.files += coming.files + coming.others
+        self.written += coming.files
+        self.written_last = coming.last_file
+        counts = self.summary.counts['create']
+        counts['count'] += coming.folders + coming.files + coming.others
+        counts['bytes'] += coming.content

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from plumbus.errors import PlumbusError
-from plumbus.transfer.items import OUT_FORMAT, Kind, parse_item, sealed
+from plumbus.transfer.items import OUT_FORMAT, Kind, is_item, parse_item, sealed
 from plumbus.transfer.ssh import SshSession
 
 IDLE_TIMEOUT_S = 180
@@ -20,18 +20,24 @@ class Found(NamedTuple):
     mtime: int
 
 
-def look_up(session: SshSession, paths: Iterable[bytes], *, sudo: bool = False) -> dict[bytes, Found] | None:
+def look_up(
+    session: SshSession, paths: Iterable[bytes], *, sudo: bool = False, certain: bool = False
+) -> dict[bytes, Found] | None:
     """Given absolute paths, return what lies at those that are there; None if nobody could look. Raise Cancelled.
 
-    Links are told as links, but one that stands on the way to a path is followed.
+    Links are told as links, but one that stands on the way to a path is followed. `certain`: None as well if at some path
+    there may be something that could not be looked at.
     """
     found: dict[bytes, Found] = {}
+    unread: list[bytes] = []
     seal = secrets.token_hex(8)
 
     def take(lines: list[bytes]) -> None:
         for line in filter(None, (sealed(line, seal.encode()) for line in lines)):
             if item := parse_item(line):
                 found[b'/' + item.path] = Found(item.kind, item.size, item.mtime)
+            elif is_item(line):
+                unread.append(line)
 
     try:
         outcome = session.shared.run(
@@ -45,7 +51,9 @@ def look_up(session: SshSession, paths: Iterable[bytes], *, sudo: bool = False) 
         session.cancellation.check()
         return None
     session.cancellation.check()
-    return found if outcome.exit_code in COMPLETE and not outcome.timed_out else None
+    if outcome.timed_out or outcome.exit_code not in COMPLETE:
+        return None
+    return None if certain and (outcome.exit_code or unread) else found
 
 
 def _arguments(session: SshSession, sudo: bool, seal: str) -> list[str]:
