@@ -45,9 +45,9 @@ class Standing:
         return min(told, key=GRAVITY.index) if told else None
 
     @property
-    def last_run(self) -> datetime | None:
-        """When a backup of it began last."""
-        return max((job.last_run for job in self.jobs if job.last_run), default=None)
+    def last_good_run(self) -> datetime | None:
+        """When the last backup of it began that ended well."""
+        return max((job.last_good_run for job in self.jobs if job.last_good_run), default=None)
 
 
 def register(engine: Engine) -> None:
@@ -93,10 +93,10 @@ class ClientList:
             ),
             Column(
                 name='last',
-                label='Last backup',
+                label='Last good backup',
                 kind='when',
-                cell=lambda one: when(one.last_run, zone),
-                key=lambda one: str(one.last_run or ''),
+                cell=lambda one: when(one.last_good_run, zone, 'none yet'),
+                key=lambda one: str(one.last_good_run or ''),
             ),
             Column(name='jobs', label='Jobs', kind='text', cell=_jobs, key=lambda one: len(one.jobs)),
             Column(name='login', label='Login', kind='text', cell=_login),

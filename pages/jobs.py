@@ -48,17 +48,17 @@ class JobList:
             Column(name='name', label='Job', kind='main', cell=self._named, key=_sort_key),
             Column(
                 name='status',
-                label='Last backup',
+                label='State',
                 kind='chip',
                 cell=_state,
                 key=lambda job: job.last_status or '',
             ),
             Column(
                 name='last',
-                label='Last run',
+                label='Last good backup',
                 kind='when',
-                cell=lambda job: when(job.last_run, zone),
-                key=lambda job: _stamp(job.last_run),
+                cell=lambda job: when(job.last_good_run, zone, 'none yet'),
+                key=lambda job: _stamp(job.last_good_run),
             ),
             Column(
                 name='schedule',

@@ -103,7 +103,8 @@ class Job(Record):
 class JobView(Job):
     """A job with what follows from its client, schedule and history; `source_path` is the first of `source_paths`.
 
-    `overdue`: it has had no good backup for longer than its schedule and its grace allow, `overdue_since` then.
+    `last_run`, `last_status` and `last_backup_id` tell of its newest backup, be it one that waits, goes on or failed; `last_good_run`
+    is when the newest one began that completed, with warnings or without. `overdue`: it has had no good backup for longer than its schedule and its grace allow, `overdue_since` then.
     """
 
     client_name: str = ''
@@ -114,6 +115,7 @@ class JobView(Job):
     last_run: AwareDatetime | None = None
     last_status: str | None = None
     last_backup_id: int | None = None
+    last_good_run: AwareDatetime | None = None
     schedule_text: str = ''
     overdue: bool = False
     overdue_since: AwareDatetime | None = None

@@ -1,6 +1,6 @@
 """The views of all jobs: open pages ask for them after each change of anything, so only what looks different is made anew."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,8 @@ class JobViews:
         return self._needed.of()
 
     def last_runs(self) -> dict[int, Raw]:
-        """Return by job the fields of a view that its newest backup tells."""
-        newest = self._backups.newest_ids('job_id')
-        told = self._last_runs.of(newest.values())
-        return {job_id: told[number] for job_id, number in newest.items() if number in told}
+        """Return by job the fields of a view that its backups tell."""
+        return last_runs(self._backups, self._last_runs.of)
 
     def of(self, follows: Mapping[int, Raw]) -> list[JobView]:
         """Given by job the fields that follow from other things, return the views of these jobs, oldest first."""
@@ -55,8 +53,24 @@ class JobViews:
         return _Made(text, told, JobView.model_validate({**decoded(text), **follows}))
 
 
+def last_runs(
+    backups: Documents[Backup],
+    of: Callable[[Iterable[int]], Mapping[int, Raw]],
+    jobs: Iterable[int] | None = None,
+) -> dict[int, Raw]:
+    """Given `of_last_run` of backups by their ids, return by job (or of those given) the fields of a view that its backups tell."""
+    newest, good = (backups.newest_ids(column, jobs) for column in ('job_id', 'good_of'))
+    told = of({*newest.values(), *good.values()})
+    began = {job_id: told[number]['last_run'] for job_id, number in good.items() if number in told}
+    return {
+        job_id: {**told[number], 'last_good_run': began.get(job_id)}
+        for job_id, number in newest.items()
+        if number in told
+    }
+
+
 def of_last_run(last: Raw) -> dict[str, Any]:
-    """Given a job's newest backup as stored, return the fields of a view that it tells."""
+    """Given a backup as stored, return the fields of a view that it tells as the newest one of its job."""
     return {
         'last_run': moment(last.get('start_time') or last.get('created_at')),
         'last_status': last.get('status'),

@@ -1,6 +1,6 @@
 """What a user can do with jobs: keep them, run them, see their history and next times."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -12,7 +12,7 @@ from plumbus.events import Changed, EventBus
 from plumbus.model import Backup, Client, Job, JobFields, JobView, Page, Retention, Trigger, checked
 from plumbus.notify.pings import PingUrls
 from plumbus.scheduling import timing
-from plumbus.services.job_views import JobViews, Raw, of_last_run
+from plumbus.services.job_views import JobViews, Raw, last_runs, of_last_run
 from plumbus.services.lateness import Expected, Lateness, expectation, expected_of, zone_named
 from plumbus.services.plain import PlainForm
 from plumbus.services.records import revision_of
@@ -23,8 +23,7 @@ from plumbus.store.rows import decoded
 from plumbus.store.runlog import RunLogs
 
 PLANNED_BY = ('schedule', 'timezone', 'enabled')
-LAST_RUN = ('id', 'status', 'start_time', 'created_at')
-NEVER_RUN = of_last_run({})
+NEVER_RUN = {**of_last_run({}), 'last_good_run': None}
 NOT_STORED = {'ping_url'}
 KEEPS_ALL = Retention().model_dump()
 FORM = PlainForm(Job)
@@ -186,9 +185,11 @@ class Jobs:
         self, jobs: Mapping[int, Raw], expected: Mapping[int, Expected | None]
     ) -> dict[int, dict[str, Any]]:
         """Given the fields of a few jobs by id, and when each is to run, return the fields that follow from other things."""
-        newest = self.backups.newest_of_each('job_id', LAST_RUN, list(jobs))
-        last = {job_id: of_last_run(backup) for job_id, backup in newest.items()}
+        last = last_runs(self.backups, self._of_last_runs, list(jobs))
         return self._follows(jobs, last, self.lateness.of(expected, self.now()))
+
+    def _of_last_runs(self, ids: Iterable[int]) -> dict[int, Raw]:
+        return {number: of_last_run(decoded(text)) for number, text in self.backups.texts(ids).items()}
 
     def _follows(
         self, jobs: Mapping[int, Raw], last: Mapping[int, Raw], late: Mapping[int, datetime]

@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient
 
 from plumbus.errors import TransferFailed
-from plumbus.model import Job
+from plumbus.model import Job, JobView
 from tests.contract.test_api_access import assert_problem
 from tests.support.fake_engine import OWN_LISTENERS, ScriptedEngine
 
@@ -117,6 +117,38 @@ async def test_a_run_may_be_waited_for(api: AsyncClient, engine: ScriptedEngine,
     job = (await api.get(f'/api/jobs/{job_id}')).json()
     assert (job['last_status'], job['last_backup_id']) == ('completed', 1)
     assert engine.events.listener_count == OWN_LISTENERS
+
+
+async def test_it_tells_the_last_good_run_apart_from_the_last_one(
+    api: AsyncClient, engine: ScriptedEngine, job_id: int
+) -> None:
+    assert (await told_of(api, engine, job_id))['last_good_run'] is None
+    good = (await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()
+    engine.error = TransferFailed('It failed.')
+    failed = (await api.post(f'/api/jobs/{job_id}/run?wait=60')).json()
+    job = await told_of(api, engine, job_id)
+    assert (job['last_status'], job['last_run'], job['last_good_run']) == (
+        'failed',
+        failed['start_time'],
+        good['start_time'],
+    )
+    engine.error = None
+    engine.release.clear()
+    await api.post(f'/api/jobs/{job_id}/run')
+    await asyncio.to_thread(engine.halfway.wait, 60)
+    job = await told_of(api, engine, job_id)
+    assert (job['last_status'], job['last_good_run']) == ('running', good['start_time'])
+    engine.release.set()
+
+
+async def told_of(api: AsyncClient, engine: ScriptedEngine, job_id: int) -> dict[str, Any]:
+    """Return a job, of which the list and the engine say the same."""
+    job: dict[str, Any] = (await api.get(f'/api/jobs/{job_id}')).json()
+    assert (await api.get('/api/jobs')).json() == [job]
+    assert [view.model_dump(mode='json') for view in engine.jobs.all()] == [
+        JobView.model_validate(job).model_dump(mode='json')
+    ]
+    return job
 
 
 async def test_the_wait_ends_when_the_time_is_up(

@@ -1,11 +1,14 @@
 """The frame of every page: its navigation, its theme, its menus; and the way out."""
 
 import re
+from collections import Counter
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Look, fits
+from tests.support.browser import PHONE, Look, fits, settled
 from tests.support.served import wait_for
+from tests.support.story import Story
 
 
 def test_it_leads_everywhere_from_the_navigation(visitor: Page, look: Look) -> None:
@@ -52,3 +55,14 @@ def test_it_logs_out(newcomer: Page, look: Look) -> None:
     newcomer.goto('/jobs')
     expect(newcomer.get_by_role('heading', name='Welcome back')).to_be_visible()
     assert fits(newcomer)
+
+
+@pytest.mark.parametrize('look', [PHONE], ids=str)
+def test_four_buttons_stand_two_by_two_on_a_phone(visitor: Page, story: Story, look: Look) -> None:
+    for address in ('/clients/1', f'/backups/{story.backups[0]}'):
+        settled(visitor, address)
+        buttons = visitor.locator('.page-head > .btn').filter(visible=True)
+        boxes = [button.bounding_box() for button in buttons.all()]
+        rows = Counter(round(box['y']) for box in boxes if box)
+        assert list(rows.values()) == [2, 2], address
+        assert all(box['height'] >= 44 for box in boxes if box)

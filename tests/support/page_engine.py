@@ -269,6 +269,8 @@ class Jobs:
         job.last_run, job.last_status, job.last_backup_id = (
             (last.start_time, last.status, last.id) if last else (None, None, None)
         )
+        mine = [b for b in self._engine.backup_list if b.job_id == job.id and b.status.good]
+        job.last_good_run = mine[-1].start_time if mine else None
         return job
 
     def create(self, fields: dict[str, Any]) -> JobView:

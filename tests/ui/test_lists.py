@@ -4,7 +4,9 @@ import pytest
 from nicegui import ui
 from nicegui.testing import User
 
+from pages.wording import exact
 from plumbus.errors import StoreError
+from plumbus.model import Backup, Status
 from tests.support import page_data
 from tests.support.page_engine import PageEngine
 from tests.support.visitor import until
@@ -51,6 +53,26 @@ async def test_it_searches_as_one_types(user: User) -> None:
 async def test_it_shows_why_a_backup_failed(user: User) -> None:
     await user.open('/backups?status=failed')
     assert page_data.NO_ANSWER in (await rows(user, 'Backups'))[0]['name']['under']
+
+
+async def test_the_last_backup_of_a_client_is_the_last_good_one(user: User, engine: PageEngine) -> None:
+    client = engine.client_list[0]
+    mine = [backup for backup in engine.backup_list if backup.client_id == client.id]
+    good = max(backup.start_time for backup in mine if backup.status.good and backup.start_time)
+    for backup in engine.backup_list:
+        if backup.start_time and backup.client_id == client.id and backup.start_time > good:
+            backup.status = Status.FAILED
+    job = next(job for job in engine.job_list if job.client_id == client.id)
+    engine.backup_list.append(
+        Backup(id=9_000, job_id=job.id, client_id=client.id, status=Status.FAILED, start_time=page_data.now())
+    )
+    await user.open('/clients')
+    row = next(row for row in await rows(user, 'Clients') if row['id'] == client.id)
+    assert (row['status']['text'], row['last']['title']) == ('failed', exact(good, engine.settings.zone))
+    await user.open(f'/clients/{client.id}')
+    row = next(row for row in await rows(user, 'Jobs') if row['id'] == job.id)
+    assert row['status']['text'] == 'failed'
+    assert row['last']['text'] != 'just now'
 
 
 async def test_it_keeps_hostile_names_as_text(user: User) -> None:
