@@ -49,9 +49,9 @@ docs: ## Write the table of causes anew and build the documentation into docs/si
 	@$(PYTHON_HERE) -m scripts.troubleshooting
 	@$(PYTHON_HERE) -m sphinx -W --keep-going -q -b dirhtml docs docs/site
 
-screenshots: ## Take the pictures in docs/screenshots/ anew (as root: it makes a network of its own)
+screenshots: ## Take the pictures in docs/screenshots/ anew (as root: it makes a network of its own); ONLY='client backup' for some
 	@scripts/setup.sh test
-	@$(PYTHON_HERE) -m scripts.screenshots
+	@$(PYTHON_HERE) -m scripts.screenshots $(if $(ONLY),--only $(ONLY))
 
 bench: ## Compare PLUMBUS with bare rsync and what else is installed: a few minutes, prints what is missed
 	@scripts/setup.sh test

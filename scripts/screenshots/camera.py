@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from scripts.screenshots.world import ROOT
 
@@ -21,11 +21,21 @@ LOOKS: tuple[tuple[str, tuple[int, int], Theme], ...] = (
     ('phone-light', (390, 844), 'light'),
     ('phone-dark', (390, 844), 'dark'),
 )
-SETTLE_MS = 700
+QUIET_MS = (
+    1500  # between the parts of a page that load one after the other there is a moment in which nothing loads
+)
+# Whether nothing that is seen has been loading for so many milliseconds, without a break.
+SETTLED = """quiet => {
+  const loading = [...document.querySelectorAll('.q-skeleton, .q-spinner, [aria-busy=true]')].some(one => one.checkVisibility())
+    || document.body.innerText.includes('Loading …');
+  window.quietSince = loading ? undefined : window.quietSince ?? performance.now();
+  return !loading && performance.now() - window.quietSince >= quiet;
+}"""
 CURVE_MS = 20_000
 PATIENCE_MS = 120_000
 QUALITY = 72
 TILE = (1200, 800)
+LOGIN = 'login'
 
 
 def nothing(_: Page) -> None:
@@ -43,9 +53,9 @@ class Picture:
 
 
 def take_all(
-    browser: Browser, url: str, pictures: list[Picture], log_in: Callable[[Page, str], None]
+    browser: Browser, url: str, pictures: list[Picture], log_in: Callable[[Page, str], None], *, door: bool
 ) -> None:
-    """Given a server and somebody who logs in there, take all pictures in all looks."""
+    """Given a server and somebody who logs in there, take the pictures in all looks, that of the login too if `door`."""
     for look, (width, height), theme in LOOKS:
         context = browser.new_context(
             viewport={'width': width, 'height': height}, color_scheme=theme, locale='en-US',
@@ -53,8 +63,9 @@ def take_all(
         )  # fmt: skip
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
-        page.goto(f'{url}/login')
-        save(page, f'login-{look}')
+        if door:
+            page.goto(f'{url}/login')
+            save(page, f'{LOGIN}-{look}')
         log_in(page, url)
         living = {picture.name: _opened(context, url, picture) for picture in pictures if picture.lives}
         for picture in pictures:
@@ -78,14 +89,19 @@ def show(page: Page, url: str, picture: Picture) -> None:
     """Go to a page and wait until it has everything."""
     page.goto(url + picture.address)
     page.get_by_role('heading', level=1).first.wait_for()
+    settle(page)
     picture.before(page)
-    for unfinished in (page.get_by_text('Loading …'), page.locator('.q-skeleton')):
-        expect(unfinished.filter(visible=True)).to_have_count(0, timeout=PATIENCE_MS)
+
+
+def settle(page: Page, quiet_ms: int = QUIET_MS) -> None:
+    """Given a page, wait until nothing of it has been loading for a while."""
+    page.evaluate('window.quietSince = undefined')
+    page.wait_for_function(SETTLED, arg=quiet_ms, polling=100, timeout=PATIENCE_MS)
 
 
 def save(page: Page, name: str) -> None:
     """Given a page, keep what is seen of it as WebP, which Chromium itself can write (Page.captureScreenshot)."""
-    page.wait_for_timeout(SETTLE_MS)
+    settle(page)
     session = page.context.new_cdp_session(page)
     taken = session.send('Page.captureScreenshot', {'format': 'webp', 'quality': QUALITY})
     FOLDER.mkdir(parents=True, exist_ok=True)

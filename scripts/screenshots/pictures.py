@@ -66,7 +66,7 @@ def _browsing(now: Present) -> list[Picture]:
     text = f'{CONFIGURATION}/automations.yaml'
     return [
         Picture(name='browse', address='/browse'),
-        Picture(name='browse-folder', address=_browse(house)),
+        Picture(name='browse-folder', address=_browse(house), before=_folder),
         Picture(name='browse-file', address=_browse(house, file=text), before=_difference),
         Picture(name='browse-photo', address=_browse(album, file=f'{PHOTOS}/IMG_2050.jpg')),
         Picture(name='browse-compare', address=_browse(house, against=against)),
@@ -92,6 +92,10 @@ def _administration(now: Present) -> list[Picture]:
 
 def _browse(place: dict[str, object], **more: object) -> str:
     return f'/browse?{urlencode({**place, **more})}'
+
+
+def _folder(page: Page) -> None:
+    page.get_by_role('checkbox', name='Tick automations.yaml').wait_for()
 
 
 def _tree(page: Page) -> None:

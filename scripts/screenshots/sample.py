@@ -1,14 +1,15 @@
 """Lives the past of the sample, lets its present begin, and takes pictures of all of it."""
 
+import argparse
 import signal
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts.screenshots import camera
+from scripts.screenshots.camera import LOGIN, Picture
 from scripts.screenshots.household import HOUSEHOLD
 from scripts.screenshots.machines import Running, make_users
 from scripts.screenshots.past import PASSWORD, ZONE, Past
@@ -25,8 +26,8 @@ HILLS = """\
 <path d="M0 690 Q400 620 720 690 T1200 660 V800 H0Z" fill="hsl({hue},40%,17%)"/></svg>"""
 
 
-def main() -> None:
-    """Make the sample and take the pictures; `serve` as an argument keeps it up until Ctrl+C instead."""
+def main(wanted: argparse.Namespace) -> None:
+    """Given what was asked for, make the sample and take the pictures, or keep it up until Ctrl+C."""
     make_users()
     take_messages()
     with sync_playwright() as playwright:
@@ -40,13 +41,22 @@ def main() -> None:
         with Served(Path('/'), TZ=ZONE) as served, served.api as api:
             present = Present(api, past)
             present.begin()
-            if 'serve' in sys.argv:
+            if wanted.serve:
                 print(f'It serves {served.url} in its own network.', flush=True)
                 signal.pause()
             else:
-                camera.remove_old()
-                camera.take_all(browser, served.url, pictures(present), log_in)
+                take(browser, served.url, pictures(present), wanted.only)
         browser.close()
+
+
+def take(browser: Browser, url: str, known: list[Picture], only: list[str]) -> None:
+    """Given all pictures there are, and the names of those to take anew if not all, take them."""
+    if unknown := set(only) - {LOGIN, *(picture.name for picture in known)}:
+        raise SystemExit(f'There is no picture {", ".join(sorted(unknown))}.')
+    if not only:
+        camera.remove_old()
+    chosen = [picture for picture in known if picture.name in only or not only]
+    camera.take_all(browser, url, chosen, log_in, door=not only or LOGIN in only)
 
 
 def drawing(hue: int) -> str:
