@@ -8,7 +8,8 @@ from pages.live import Batch
 from pages.second_factor import SecondFactorCard
 from pages.widgets.fields import Form
 from pages.widgets.text import Text, box, button, card, titled
-from pages.wording import ago, exact
+from pages.widgets.when import When
+from pages.wording import exact
 from plumbus.engine import Engine
 from plumbus.errors import InvalidInput
 from plumbus.model import Scope
@@ -79,7 +80,9 @@ class SessionsCard:
         self._view = view
         with card('Where you are logged in', classes='stack near'):
             self._area = box('stack near')
+        self._used: dict[int, When] = {}
         ui.timer(0, self._load, once=True)
+        view.feed.on(self._changed, 'session')  # one was used
         view.feed.on_action(self._changed, 'login', 'logout', 'session.', 'user.')
 
     async def _changed(self, _: Batch) -> None:
@@ -89,26 +92,31 @@ class SessionsCard:
         accounts = self._view.engine.accounts
         with told():
             found = await ask(accounts.own_sessions, self._view.user, self._view.token)
-            self._area.clear()
-            with self._area:
-                for session in found:
-                    self._draw(session)
+            if [session.id for session in found] != list(self._used):
+                self._area.clear()
+                with self._area:
+                    self._used = {session.id: self._drawn(session) for session in found}
+            for session in found:
+                self._used[session.id].show(session.used_at)
 
-    def _draw(self, session: SessionView) -> None:
+    def _drawn(self, session: SessionView) -> When:
+        """Draw a login; return what tells when it was used."""
         name = browser_in(session.browser)
         with box('row-line'):
             ui.icon('o_phone_android' if 'Android' in name or 'iPhone' in name else 'o_computer', size='20px')
             with box('stack tight grow'):
                 titled(Text(name, 'strong'), session.browser)
-                used = Text(
-                    f'{session.address or "unknown address"} · used {ago(session.used_at)}', 'sub small'
-                )
-                titled(used, f'since {exact(session.created_at, self._view.zone)}')
+                with box('sub small'):
+                    since = f'since {exact(session.created_at, self._view.zone)}'
+                    titled(Text(session.address or 'unknown address'), since)
+                    Text(' · used ')
+                    used = When(session.used_at, self._view.zone)
             if session.present:
                 Text('this one', 'sub')
             else:
                 ending = button('End', on_click=lambda: self._end(session))
                 ending.props['aria-label'] = f'End the login of {name}'
+        return used
 
     async def _end(self, session: SessionView) -> None:
         with told():

@@ -52,7 +52,7 @@ class Memory:
             return cast(Answer, kept.answer)
 
     def _happened(self, event: Event) -> None:
-        if isinstance(event, Changed) and event.noun not in {'notification', 'token'}:
+        if isinstance(event, Changed) and event.noun not in {'notification', 'token', 'session'}:
             with self._lock:
                 self._version += 1
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from plumbus.model import Progress
 
-Noun = Literal['client', 'job', 'backup', 'restore', 'verify', 'notification', 'token']
+Noun = Literal['client', 'job', 'backup', 'restore', 'verify', 'notification', 'token', 'session']
 RunKind = Literal['backup', 'restore', 'verify']
 log = logging.getLogger(__name__)
 

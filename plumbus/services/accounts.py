@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from plumbus.config import Settings
 from plumbus.errors import Conflict, InvalidInput, NotFound, NotLoggedIn, StoreError
+from plumbus.events import EventBus
 from plumbus.model import Actor, Role
 from plumbus.services.digests import digest, new_code, new_token, typed
 from plumbus.services.second_factor import SecondFactor, Setup
@@ -36,12 +37,14 @@ class Accounts:
         clock: Callable[[], datetime] = _now,
         timer: Callable[[], float] = time.monotonic,
         vault: Vault | None = None,
+        *,
+        events: EventBus | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._clock = clock
         self._timer = timer
-        self.sessions = Sessions(database, settings, clock)
+        self.sessions = Sessions(database, settings, clock, events)
         self.users = Users(database, self.sessions, clock)
         self.second_factor = SecondFactor(self.users, vault, clock, timer) if vault else None
         self._throttle = Throttle(timer)

@@ -21,7 +21,7 @@ def made_people(
     store: Store, settings: Settings, clock: Callable[[], datetime], events: EventBus
 ) -> tuple[Accounts, Users, Tokens, Audit, Secrets]:
     """Given what they stand on, return the logins, the users, the tokens, the audit log and the stored secrets."""
-    accounts = Accounts(store.database, settings, clock, vault=store.vault)
+    accounts = Accounts(store.database, settings, clock, vault=store.vault, events=events)
     owners: dict[str, Documents[Any]] = {
         'client': store.clients,
         'job': store.jobs,

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from plumbus.config import Settings
 from plumbus.errors import NotFound, StoreError
+from plumbus.events import Changed, EventBus
 from plumbus.model import Record
 from plumbus.services.digests import digest, new_token
 from plumbus.store.database import Database
@@ -53,9 +54,16 @@ class Origin:
 class Sessions:
     """Thread-safe."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        events: EventBus | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._events = events or EventBus()
         self._listeners: tuple[Listener, ...] = ()
         self._sessions = Documents(database, 'sessions', Session, clock)
         self._lifetime = timedelta(days=settings.session_days)
@@ -90,6 +98,7 @@ class Sessions:
         if touch and now - session.used_at > TOUCH_EVERY:
             with suppress(StoreError, NotFound):  # a full disk shuts nobody out; a logout may come in between
                 self._sessions.set(session.id, used_at=now)
+                self._events.publish(Changed(noun='session', id=session.id, action='updated'))
         return session
 
     def of_user(self, user_id: int, token: str = '') -> list[SessionView]:

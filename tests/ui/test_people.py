@@ -151,6 +151,19 @@ class TestAccount:
         await until(lambda: house.accounts.session_user(other) is None)
         assert house.accounts.session_user(admin.http_client.cookies['plumbus_session'])
 
+    async def test_it_shows_at_once_that_another_login_is_used(
+        self, admin: User, house: ScriptedEngine
+    ) -> None:
+        other = house.accounts.login('admin', PASSWORD, '10.0.0.7', 'curl/8')
+        session = house.accounts.sessions.find(other)
+        assert session
+        long_ago = datetime.now(UTC) - timedelta(hours=3)
+        house.accounts.sessions._sessions.set(session.id, used_at=long_ago)
+        await admin.open('/account')
+        await admin.should_see('3 h ago')
+        assert house.accounts.session_user(other)
+        await admin.should_not_see('3 h ago')
+
     async def test_it_sets_up_a_second_factor(self, admin: User, house: ScriptedEngine) -> None:
         await admin.open('/account')
         await admin.should_see('Set it up')
