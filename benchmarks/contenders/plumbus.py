@@ -92,7 +92,8 @@ class Plumbus(Contender):
     def manifest_bytes(self) -> int:
         """The lists of all snapshots of the job."""
         folders = [self._served.data / backup['backup_path'] for backup in self._history()]
-        return sum(file.stat().st_size for folder in folders for file in folder.glob('manifest*'))
+        found = [file.stat() for folder in folders for file in folder.glob('manifest*')]
+        return sum({one.st_ino: one.st_size for one in found}.values())  # snapshots share them
 
     def rest(self) -> None:
         """Wait until the snapshot is in the search index, so that this is not another's time."""

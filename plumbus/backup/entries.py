@@ -17,7 +17,7 @@ SPECIAL_BITS = {2: 0o4000, 5: 0o2000, 8: 0o1000}
 def entry_of(
     item: Item, known: Entry | None = None, algorithm: str | None = None, born: int | None = None
 ) -> Entry:
-    """Given an item and what the last manifest knew, return its entry; with `born` as one that the snapshot of then stored.
+    """Given an item and what the last manifest knew, return its entry; with `born` as one of that snapshot's own manifest.
 
     A transferred file is stored by this snapshot and brings its checksum; an unchanged one inherits it, but not one that
     is linked to another now. Raise TransferFailed if the name is none that a tree can hold, or leads out of it.
@@ -37,7 +37,7 @@ def entry_of(
         algorithm = None
     stored, since = not item.is_unchanged, known.born if known else 0
     if born is not None:
-        stored, since = True, born
+        stored, since = False, 0 if kind == 'd' else born
     size = 0 if kind == 'd' else item.size
     fields = (path, kind, size, item.mtime, mode_bits(item.mode), item.uid, item.gid)
     return tuple.__new__(Entry, (*fields, checksum, algorithm, stored, linked, target, since))

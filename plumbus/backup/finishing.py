@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plumbus.backup import resting
 from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
 from plumbus.backup.plan import Tally
@@ -81,7 +82,9 @@ class Finishing:
     def write(self, listed: Path, outcome: Callable[[Entry], Entry | None]) -> None:
         """Given the entries that were listed and what became of each, write the manifest and count what is in it."""
         tally = self.pulled.tally = Tally()
-        with ManifestWriter(self.workspace.manifest) as manifest, self.workspace.open_tree() as tree:
+        manifest_path, last = self.workspace.manifest, self.previous.manifest if self.previous else None
+        writer = resting.writer_on(manifest_path, last)
+        with writer(manifest_path) as manifest, self.workspace.open_tree() as tree:
             for known in read_manifest(listed):
                 entry = outcome(known)
                 if entry is not None:
@@ -90,14 +93,21 @@ class Finishing:
         tally.new = tally.files
         listed.unlink()
         if self._linked:
-            share_checksums(self.workspace.manifest)
+            share_checksums(manifest_path, writer, self.moment)
+        resting.shorten(manifest_path)
 
-    def take_over(self, listed: Listed, tally: Tally) -> None:
-        """Given a listing that tells all of the new tree as it is, and what was counted in it: it becomes the manifest."""
+    def take_over(self, listed: Listed, tally: Tally, *, as_before: bool = False) -> None:
+        """Given a listing that tells all of the new tree as it is, and what was counted in it: it becomes the manifest.
+
+        `as_before`: it says what the last manifest says, so that one becomes it.
+        """
         self.pulled.tally = tally
         self.pulled.origins = listed.origins
         self.pulled.disk_bytes = listed.origins[self.moment]
-        listed.path.replace(self.workspace.manifest)
+        if as_before and self.previous and resting.take_over(self.previous.manifest, self.workspace.manifest):
+            listed.path.unlink()
+        else:
+            listed.path.replace(self.workspace.manifest)
 
     def count_changes(self, planned: Tally, dropped: list[Entry]) -> None:
         """Given what the scan counted and which files are missing nevertheless, count what this snapshot changed."""
@@ -132,7 +142,9 @@ class Finishing:
         """Count what becomes part of the manifest, and note since when its inode is there."""
         self._linked = self._linked or (entry.linked and entry.checksum is None)
         if entry.stored or self.previous is None:
-            entry = entry._replace(born=self.moment, stored=True)
+            entry = entry._replace(born=self.moment, stored=False)
+        if entry.kind == 'd' and entry.born:  # of a folder this says nothing, and folders are touched often
+            entry = entry._replace(born=0)
         if entry.kind == 'f' and not entry.linked:
             self.pulled.origins[entry.born] += entry.size
             self.pulled.disk_bytes += entry.size if entry.born == self.moment else 0

@@ -69,7 +69,8 @@ class Plan:
 
     `fetch`: path → the entry as the scan saw it (folders whose attributes differ included). `remove`: what is gone, deepest
     first. `links`: (leader, further name) of unchanged files. `touched`: folders that stay and
-    get their times set again. `distrusted`: files whose copy is known as damaged. `sources`: what the job names.
+    get their times set again. `distrusted`: files whose copy is known as damaged. `as_before`:
+    every entry is what the last manifest says of it.
     """
 
     tally: Tally
@@ -79,6 +80,7 @@ class Plan:
     touched: set[bytes]
     hard_links: HardLinks
     distrusted: frozenset[bytes] = frozenset()
+    as_before: bool = False
 
     @property
     def changes_anything(self) -> bool:
@@ -134,6 +136,7 @@ class Planner:
     _links: list[Entry] = field(default_factory=list)
     _passed: dict[bytes, Entry] = field(default_factory=dict)
     _next: Entry | None = None
+    _as_before: bool = True
 
     def keep_known(self, fields: Fields, target: bytes | None) -> bool:
         """Given what the scan tells of an entry that is unchanged, keep it as it is known if it comes next and is the same.
@@ -187,6 +190,7 @@ class Planner:
             self.keep(known._replace(stored=False))
             return
         entry = entry_of(item, known)
+        self._as_before = self._as_before and entry == known
         self.tally.see(item, entry, known)
         if known is not None:
             self._hard_links.see(entry, known, unchanged=item.is_unchanged)
@@ -216,6 +220,7 @@ class Planner:
             touched=touched - self._passed.keys(),
             hard_links=self._hard_links,
             distrusted=self.distrusted,
+            as_before=self._as_before and not self._passed,
         )
 
     def _settle_links(self) -> list[tuple[bytes, bytes]]:

@@ -131,7 +131,7 @@ class Pull:
             self._fetch(plan, arrivals)
         finishing = self._finishing()
         if self.previous is not None and listed.whole and plan.is_empty:
-            finishing.take_over(listed, plan.tally)
+            finishing.take_over(listed, plan.tally, as_before=plan.as_before)
             return
         finishing.write(listed.path, arrivals.outcome)
         finishing.count_changes(plan.tally, arrivals.dropped)

@@ -81,7 +81,7 @@ def test_a_further_name_of_a_link_keeps_the_aim_that_is_also_a_path(tmp_path: Pa
     file = Entry(b'home/file', 'f', 1, 0, 0o644, 0, 0, b'x' * 16, 'xxh128')
     link = Entry(b'home/link', 'L', 9, 0, 0o777, 0, 0, target=b'home/file')
     known = link._replace(path=b'home/same link', linked=True)
-    new = link._replace(path=b'home/third name', linked=True, stored=True, target=b'home/link')
+    new = link._replace(path=b'home/third name', linked=True, target=b'home/link', born=7)
     write(path, [file, link, known, new])
-    share_checksums(path)
+    share_checksums(path, ManifestWriter, 7)
     assert [entry.target for entry in read_manifest(path)] == [None, b'home/file', b'home/file', b'home/file']

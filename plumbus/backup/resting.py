@@ -1,0 +1,143 @@
+"""A manifest that rests on that of the snapshot before: it holds what changed, and shares the rest by hard links.
+
+A snapshot's folder holds all that its manifest rests on (`manifest-0…`, `manifest-1…`), so it needs no other snapshot.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from operator import ne
+from pathlib import Path
+
+from plumbus.backup.manifest import FORMAT_OF_CHANGES, Entry, ManifestWriter, depth_of, part, read_manifest
+from plumbus.errors import StoreError
+
+DEEPEST = 12  # each level is one more file to read; and one that is damaged takes all that rest on it along
+SHARE = 0.5  # of the room of a whole one: so much may all changes together take
+LEAST_BYTES = 65_536  # whole ones of less than that are not worth it
+AHEAD = 4096
+FEW = 1024
+
+
+class ChangesWriter(ManifestWriter):
+    """Writes what is other than in the manifest below, which is read along. Entries in another order come out right, and long."""
+
+    def __init__(self, path: Path, depth: int) -> None:
+        super().__init__(path)
+        self._header = {'format': FORMAT_OF_CHANGES, 'depth': depth}
+        self._below = read_manifest(part(path, depth - 1))
+        self._ahead: list[Entry] = []
+        self._places: dict[bytes, int] = {}  # path → how many entries of all below come before it
+        self._passed = 0
+        self._run = 0  # entries that follow each other, to keep, or less than 0 to leave out
+
+    def _flush(self) -> None:
+        batch = self._batch
+        while batch:
+            self._look_ahead()
+            same = _same(batch, self._ahead)
+            self._pass(same, keep=True)
+            del batch[:same]
+            if batch and (self._ahead or not same):
+                self._place(batch.pop(0))
+
+    def _end(self) -> None:
+        self._flush()
+        self._pass(len(self._ahead), keep=False)
+        while more := len(list(islice(self._below, AHEAD))):
+            self._count(more, keep=False)
+        self._tell_run()
+
+    def _look_ahead(self) -> None:
+        if len(self._ahead) < FEW and (more := list(islice(self._below, AHEAD - len(self._ahead)))):
+            self._ahead += more
+            self._places = {entry.path: self._passed + place for place, entry in enumerate(self._ahead)}
+
+    def _place(self, entry: Entry) -> None:
+        """An entry that is not what comes next below: it is new, or other, or what comes next is gone."""
+        place = self._places.get(entry.path, -1) - self._passed
+        if place >= 0:
+            self._pass(place, keep=False)
+            if self._ahead[0] == entry:
+                self._pass(1, keep=True)
+                return
+            self._pass(1, keep=False)
+        self._say(entry)
+
+    def _pass(self, number: int, *, keep: bool) -> None:
+        del self._ahead[:number]
+        self._passed += number
+        self._count(number, keep=keep)
+
+    def _count(self, number: int, *, keep: bool) -> None:
+        if number and (self._run > 0) is not keep:
+            self._tell_run()
+        self._run += number if keep else -number
+
+    def _say(self, entry: Entry) -> None:
+        self._tell_run()
+        self._write(entry)
+
+    def _tell_run(self) -> None:
+        if self._run:
+            self._write(self._run)
+        self._run = 0
+
+
+def writer_on(manifest: Path, last: Path | None) -> Callable[[Path], ManifestWriter]:
+    """Given the manifest to come and that of the last snapshot, return what writes it, or another file beside it, on top of
+    that one if it can."""
+    with suppress(StoreError, OSError):  # it was deleted meanwhile
+        depth = depth_of(last) + 1 if last and _is_long(last) else 0
+        if last and 0 < depth <= DEEPEST and _shared(last, manifest, part(manifest, depth - 1)):
+            return lambda path: ChangesWriter(path, depth)
+    return ManifestWriter
+
+
+def take_over(last: Path, manifest: Path) -> bool:
+    """Given the manifest of the last snapshot, let the one to come be the same. Return False if they cannot share."""
+    with suppress(StoreError):
+        return _shared(last, manifest, manifest)
+    return False
+
+
+def shorten(manifest: Path) -> None:
+    """Given a finished manifest, write it whole if all the changes that it rests on take too much."""
+    below = _parts(manifest)
+    changes = sum(file.stat().st_size for file in (*below[1:], manifest))
+    if below and changes > SHARE * below[0].stat().st_size:
+        whole = manifest.with_suffix('.whole')
+        with ManifestWriter(whole) as writer:
+            for entry in read_manifest(manifest):
+                writer.add(entry)
+        whole.replace(manifest)
+        for file in below:
+            file.unlink()
+
+
+def _is_long(manifest: Path) -> bool:
+    return [*_parts(manifest), manifest][0].stat().st_size >= LEAST_BYTES
+
+
+def _parts(manifest: Path) -> list[Path]:
+    return [part(manifest, depth) for depth in range(depth_of(manifest))]
+
+
+def _shared(last: Path, manifest: Path, name: Path) -> bool:
+    """Link the last manifest, under that name, and all that it rests on beside the one to come."""
+    links = [(file, manifest.with_name(file.name)) for file in _parts(last)] + [(last, name)]
+    try:
+        for file, link in links:
+            link.unlink(missing_ok=True)
+            link.hardlink_to(file)
+    except OSError:  # as often linked as a file can be
+        for _, link in links:
+            link.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _same(some: list[Entry], others: list[Entry]) -> int:
+    """How many entries at the beginning of both are the same."""
+    differs = list(map(ne, some, others))
+    return differs.index(True) if True in differs else len(differs)
