@@ -50,16 +50,18 @@ class OutputReader:
 
     def __call__(self, lines: list[bytes]) -> None:
         """Given a batch of lines, sort them."""
-        latest = b''
-        items: list[Item] = []
         seal = self.seal.encode()
-        place = 0
-        while (place := self._skim(lines, place)) < len(lines):
-            line = lines[place]
+        latest = b''
+        told: list[bytes] = []
+        for line in lines:
             if line[:1] == b' ' and (not seal or seal not in line):  # nothing but progress begins with one
                 latest = line
             else:
-                self._sort(line, seal, items)
+                told.append(line)
+        items: list[Item] = []
+        place = 0
+        while (place := self._skim(told, place)) < len(told):
+            self._sort(told[place], seal, items)
             place += 1
         self.on_batch(parse_progress(latest) if latest else None, items)
 

@@ -11,11 +11,11 @@ from plumbus.backup.changes import Plan
 from plumbus.backup.entries import ODD_PART, mode_bits
 from plumbus.backup.manifest import Entry
 from plumbus.backup.plan import Fields, Planner, Tally
-from plumbus.transfer.items import UNKNOWN_GROUP, Kind, seconds
+from plumbus.transfer.items import UNKNOWN_GROUP, seconds
 
 UNCHANGED = {b'.%c         ' % letter: chr(letter) for letter in b'fdL'}
 NEW = {b'>f+++++++++': 'f', b'cd+++++++++': 'd', b'cL+++++++++': 'L'}
-CREATED: dict[bytes, Kind] = {b'<f+++++++++': 'file', b'>f+++++++++': 'file', b'cd+++++++++': 'folder'}
+CREATED = (b'<f+++++++++', b'>f+++++++++', b'cd+++++++++')
 NO_CHECKSUM = b'|' + b' ' * 32 + b'|'
 COLUMNS = 8
 AnyKind = TypeVar('AnyKind', bound=str)
@@ -104,28 +104,40 @@ class NewLines:
         return True
 
 
-@dataclass(slots=True)
-class NewChanges:
-    """Lets the plan of a restore keep what is new where that goes. `seal` is that of our rsync."""
+TakeNew = Callable[[str, int, bytes, bytes], bool]
 
-    plan: Plan
+
+@dataclass(slots=True)
+class NewNames:
+    """Hands over the files and folders that are new where a restore goes. `seal` is that of our rsync.
+
+    `take` gets how rsync tells it (`<f+++++++++`), bytes, time and name, and returns whether it took that.
+    """
+
+    take: TakeNew
     seal: str
-    _kinds: dict[bytes, Kind] = field(init=False)
+    _kinds: dict[bytes, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._kinds = _sealed(CREATED, self.seal)
+        self._kinds = _sealed({change: change.decode() for change in CREATED}, self.seal)
 
     def skim(self, lines: list[bytes], start: int) -> int:
-        """Given lines, return the place of the first from `start` on that is not plain."""
+        """Given lines, return the place of the first from `start` on that was not taken."""
         return _first_left(lines, start, self._keep)
 
     def _keep(self, line: bytes) -> bool:
         told = _plain_new(line, self._kinds)
-        if told is None:
-            return False
-        kind, size, time, name = told
-        self.plan.take_new(name, kind, size, seconds(time))
+        return told is not None and self.take(*told)
+
+
+def new_in_plan(plan: Plan, seal: str) -> NewNames:
+    """Given a plan and the seal of our rsync, return what lets it keep what is new."""
+
+    def take(change: str, size: int, time: bytes, name: bytes) -> bool:
+        plan.take_new(name, 'file' if change[1] == 'f' else 'folder', size, seconds(time))
         return True
+
+    return NewNames(take, seal)
 
 
 def _sealed(kinds: Mapping[bytes, AnyKind], seal: str) -> dict[bytes, AnyKind]:

@@ -7,13 +7,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from plumbus.backup.changes import Change, Plan, Summary
+from plumbus.backup.changes import Plan
+from plumbus.backup.copied import Copied, Counted
 from plumbus.backup.destination import Destination, Order
 from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.explore import tree_path
 from plumbus.backup.fresh import Coming, Fresh
 from plumbus.backup.listing import OutputReader, nul_separated
-from plumbus.backup.plain import NewChanges
+from plumbus.backup.plain import new_in_plan
 from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.safety import Safety
 from plumbus.backup.snapshots import Snapshot
@@ -22,7 +23,7 @@ from plumbus.cancellation import Cancellation
 from plumbus.errors import NotFound
 from plumbus.failures import failed
 from plumbus.model import Restore, Status
-from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.items import Item
 from plumbus.transfer.lookup import Found
 from plumbus.transfer.names import path_text
 from plumbus.transfer.outcome import Explanation
@@ -89,7 +90,7 @@ class Push:
         return self._carry_out(order, plan, found, planned)
 
     def _carry_out(
-        self, order: Order, plan: Plan, found: Mapping[bytes, Found], planned: 'Counted'
+        self, order: Order, plan: Plan, found: Mapping[bytes, Found], planned: Counted
     ) -> dict[str, Any]:
         if self.safety:
             self.safety.keep(plan, found, order)
@@ -97,22 +98,11 @@ class Push:
         one = readable(planned.written_last) if planned.written == 1 else None
         totals = {'bytes_total': planned.total_bytes, 'files_total': planned.written}
         self.reporter.phase('restoring', **totals, current=one)
-        below, done = f'{readable(plan.into)}/', Counted()
-
-        def take(item: Item) -> None:
-            if not item.is_unchanged:
-                planned = plan.planned(item)
-                done.add(Change(planned, found.get(planned.path)))
-
-        self._folders(order, take, dry_run=False)
-
-        def show(progress: TransferProgress | None, items: list[Item]) -> None:
-            self.reporter.show_transfer(progress, items, below)
-
-        reader = OutputReader(take, show, self.destination.options.seal)
-        told = self._run(self.destination.arguments(order, dry_run=False), reader)
+        copied = Copied(plan=plan, found=found, reporter=self.reporter, seal=self.destination.options.seal)
+        self._folders(order, copied.count, dry_run=False)
+        told = self._run(self.destination.arguments(order, dry_run=False), copied.reader())
         self._folders(order, lambda _: None, dry_run=False)  # they have other times by now
-        return self._ending(told, done)
+        return self._ending(told, copied.total())
 
     def _lost_above(self, order: Order, found: Mapping[bytes, Found]) -> list[bytes]:
         """The folders above what is put back that are not there. A key bound to a folder takes that for /: raise TransferFailed
@@ -147,7 +137,7 @@ class Push:
         where = self.restore.restore_path or 'where it came from'
         return f'{where} on the PLUMBUS server' if self.restore.to_server else where
 
-    def _counted(self, plan: Plan, found: Mapping[bytes, Found], order: Order, coming: Coming) -> 'Counted':
+    def _counted(self, plan: Plan, found: Mapping[bytes, Found], order: Order, coming: Coming) -> Counted:
         """Count the changes of the plan and what comes besides, and see whether there is room. Raise TransferFailed if not."""
         planned = Counted(most_shown=MAX_CHANGES if self.restore.dry_run else 0)
         space = Space(plan=plan, stored=lambda path: self._stored(path, order), keeping=bool(self.safety))
@@ -184,7 +174,7 @@ class Push:
         if self.restore.dry_run:  # whose log shows every change
             return self._run(arguments, OutputReader(plan.take, self.reporter.show_transfer, seal))
         return self._run(
-            arguments, OutputReader(plan.take, lambda _, __: None, seal, NewChanges(plan, seal).skim)
+            arguments, OutputReader(plan.take, lambda _, __: None, seal, new_in_plan(plan, seal).skim)
         )
 
     def _run(
@@ -208,7 +198,7 @@ class Push:
         self.notes.append(sentence)
         self.reporter.say(sentence)
 
-    def _ending(self, told: 'Told', counted: 'Counted') -> dict[str, Any]:
+    def _ending(self, told: 'Told', counted: Counted) -> dict[str, Any]:
         why = told.explanation
         warned = why.severity == 'warning'
         return {
@@ -246,38 +236,3 @@ class Told:
     explanation: Explanation
     exit_code: int
     transferred_bytes: int
-
-
-@dataclass(slots=True)
-class Counted:
-    """Changes counted, the first ones shown in full. `files` counts all but folders, `written` files that get new content."""
-
-    most_shown: int = 0
-    files: int = 0
-    written: int = 0
-    written_last: bytes = b''
-    shown: list[dict[str, Any]] = field(default_factory=list)
-    summary: Summary = field(default_factory=Summary)
-
-    @property
-    def total_bytes(self) -> int:
-        """The bytes to be written."""
-        return sum(counts['bytes'] for counts in self.summary.counts.values())
-
-    def add(self, change: Change) -> None:
-        """Given a change, count it."""
-        self.files += change.planned.kind != 'folder'
-        if change.planned.kind == 'file' and change.action in {'create', 'overwrite'}:
-            self.written, self.written_last = self.written + 1, change.planned.path
-        self.summary.add(change)
-        if len(self.shown) < self.most_shown:
-            self.shown.append(change.shown())
-
-    def add_new(self, coming: Coming) -> None:
-        """Given how much comes to where nothing lies, count it."""
-        self.files += coming.files + coming.others
-        self.written += coming.files
-        self.written_last = coming.last_file
-        counts = self.summary.counts['create']
-        counts['count'] += coming.folders + coming.files + coming.others
-        counts['bytes'] += coming.content

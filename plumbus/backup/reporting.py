@@ -95,16 +95,21 @@ class Reporter:
         self._tell()
 
     def show_transfer(self, progress: TransferProgress | None, items: list[Item], folder: str = '') -> None:
-        """Given what one batch of rsync's output held, and what its paths begin in, log what changed and tell how far it is.
+        """Given what one batch of rsync's output held, and what its paths begin in, log what changed and tell how far it is."""
+        changed = [item for item in items if not item.is_unchanged]
+        arrived = [item for item in changed if item.has_data] if progress else []
+        lines = [f'{item.change.decode("ascii", "replace")} {readable(item.path)}' for item in changed]
+        self.show_copied(progress, lines, folder + readable(arrived[-1].path) if arrived else None)
+
+    def show_copied(self, progress: TransferProgress | None, lines: list[str], current: str | None) -> None:
+        """Given lines on what changed, and the last file that came (if any), log them and tell how far it is.
 
         rsync names a file once it is there, and counts files at the end of each: in between the last count holds.
         """
-        changed = [item for item in items if not item.is_unchanged]
-        if changed:
-            self.say(*(f'{item.change.decode("ascii", "replace")} {readable(item.path)}' for item in changed))
+        if lines:
+            self.say(*lines)
         if progress is not None:
-            arrived = [item for item in changed if item.has_data]
-            current = folder + readable(arrived[-1].path) if arrived else self.progress.current_file
+            current = current or self.progress.current_file
             files = self.progress.files if progress.files_done is None else progress.files_done
             self.moved(total_bytes=progress.bytes, files=files, current=current)
 
