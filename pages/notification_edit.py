@@ -86,7 +86,7 @@ class TargetEditor:
         self._arrange()
 
     def _draw_kinds(self) -> None:
-        with card('What of', classes='stack near'), box('suggestions'):
+        with card('What about', classes='stack near'), box('suggestions'):
             self._kinds = {
                 kind: ui.checkbox(KINDS[kind], value=kind in self._target.kinds) for kind in EVENT_KINDS
             }

@@ -79,7 +79,7 @@ class TargetList:
         self._columns = [
             Column[NotificationTarget](name='name', label='Target', kind='main', cell=_named, key=lambda one: one.name.lower()),
             Column[NotificationTarget](name='on', label='Messages', kind='chip', cell=lambda one: chip(ON if one.enabled else OFF)),
-            Column[NotificationTarget](name='kinds', label='Of', kind='text', cell=lambda one: text(kinds_in_words(one.kinds))),
+            Column[NotificationTarget](name='kinds', label='About', kind='text', cell=lambda one: text(kinds_in_words(one.kinds))),
             Column[NotificationTarget](name='jobs', label='Jobs', kind='text', cell=_whose),
             Column[NotificationTarget](name='acts', label='', kind='acts', cell=_offered),
         ]  # fmt: skip

@@ -14,6 +14,7 @@ from pages.widgets.empty import empty
 from pages.widgets.fields import Form
 from pages.widgets.listing import Cell, Column, Listing, Query, acts, slice_of, text, when
 from pages.widgets.text import Text, box, button
+from pages.wording import ago
 from plumbus.engine import Engine
 from plumbus.model import Page
 from plumbus.services.tokens import Token
@@ -64,7 +65,7 @@ class TokenList:
         return [
             Column(name='name', label='Token', kind='main', cell=_named, key=lambda one: one.name.lower()),
             Column(name='scope', label='Scope', kind='text', cell=lambda one: text(one.scope), key=lambda one: one.scope),
-            Column(name='ends', label='Ends', kind='when', cell=lambda one: _ends(one, self._view)),
+            Column(name='ends', label='End', kind='when', cell=lambda one: _ends(one, self._view)),
             Column(name='used', label='Last used', kind='when', cell=lambda one: when(one.used_at, zone, 'never')),
             Column(name='made', label='Made', kind='when', cell=lambda one: when(one.created_at, zone)),
             Column(
@@ -127,5 +128,5 @@ def _named(one: Token) -> Cell:
 
 def _ends(one: Token, view: View) -> Cell:
     if one.expires_at and one.expires_at <= datetime.now(UTC):
-        return text('has ended')
+        return text(f'ended {ago(one.expires_at)}')
     return when(one.expires_at, view.zone, 'never')

@@ -66,3 +66,14 @@ def test_four_buttons_stand_two_by_two_on_a_phone(visitor: Page, story: Story, l
         rows = Counter(round(box['y']) for box in boxes if box)
         assert list(rows.values()) == [2, 2], address
         assert all(box['height'] >= 44 for box in boxes if box)
+
+
+@pytest.mark.parametrize('look', [PHONE], ids=str)
+def test_no_choice_stands_alone_in_its_row_on_a_phone(visitor: Page, story: Story, look: Look) -> None:
+    settled(visitor, '/jobs/new')
+    for group in visitor.locator('.choices').filter(visible=True).all():
+        boxes = [button.bounding_box() for button in group.get_by_role('button').all()]
+        rows = Counter(round(box['y']) for box in boxes if box)
+        assert min(rows.values()) > 1, group.get_attribute('aria-label')
+        assert len(rows) == 2
+        assert fits(visitor)
