@@ -115,6 +115,28 @@ def read_manifest(path: Path) -> Iterator[Entry]:
     return chain.from_iterable(_batches(path, None))
 
 
+def read_changes(path: Path) -> Iterator[tuple[Entry, bool]]:
+    """Given a manifest that rests on another one, yield what of that it has not (False), and what it has besides (True).
+
+    What changed comes both ways. Raise StoreError as above.
+    """
+    count, whole = 0, False
+    below: _Below | None = None
+    for record in _records(path):
+        if isinstance(record, dict):
+            whole = record.get('entries') == count
+            below = below or _below(path, record, None)
+        elif isinstance(record, tuple):
+            yield Entry(*record), True
+            count += 1
+        elif below is not None:
+            for taken in below.take(abs(record)):
+                yield from ((entry, False) for entry in taken if record < 0)
+            count += max(record, 0)
+    if not whole:
+        raise _cut_off(path)
+
+
 def depth_of(path: Path) -> int:
     """Given a manifest file, return on how many others it rests. Raise StoreError if it cannot be read."""
     header = next(_records(path), None)
@@ -184,14 +206,15 @@ class _Below:
     def follow(self, number: int, batch: list[Entry]) -> Iterator[list[Entry]]:
         """Given how many entries follow, or are left out if it is less than 0, yield full batches; `batch` begins the first and
         holds the rest at the end. Raise StoreError if there are not so many."""
-        for taken in self._take(abs(number)):
+        for taken in self.take(abs(number)):
             if number > 0:
                 batch += taken
             if len(batch) >= BATCH:
                 yield batch.copy()
                 batch.clear()
 
-    def _take(self, wanted: int) -> Iterator[list[Entry]]:
+    def take(self, wanted: int) -> Iterator[list[Entry]]:
+        """Yield so many entries. Raise StoreError if there are not so many."""
         while wanted > 0:
             if self._taken == len(self._batch):
                 self._batch, self._taken = next(self._batches, []), 0

@@ -3,13 +3,21 @@
 A snapshot's folder holds all that its manifest rests on (`manifest-0…`, `manifest-1…`), so it needs no other snapshot.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from operator import ne
 from pathlib import Path
 
-from plumbus.backup.manifest import FORMAT_OF_CHANGES, Entry, ManifestWriter, depth_of, part, read_manifest
+from plumbus.backup.manifest import (
+    FORMAT_OF_CHANGES,
+    Entry,
+    ManifestWriter,
+    depth_of,
+    part,
+    read_changes,
+    read_manifest,
+)
 from plumbus.errors import StoreError
 
 DEEPEST = 12  # each level is one more file to read; and one that is damaged takes all that rest on it along
@@ -99,6 +107,18 @@ def take_over(last: Path, manifest: Path) -> bool:
     with suppress(StoreError):
         return _shared(last, manifest, manifest)
     return False
+
+
+def changes_since(last: Path, manifest: Path) -> Iterator[tuple[Entry, bool]] | None:
+    """Given the manifests of two snapshots, yield what the later one has not (False) and has besides (True); None if it does not
+    rest on the other one. Raise StoreError while it is read and turns out to be damaged."""
+    with suppress(OSError, StoreError):
+        if manifest.samefile(last):
+            return iter(())
+        depth = depth_of(manifest)
+        if depth and part(manifest, depth - 1).samefile(last):
+            return read_changes(manifest)
+    return None
 
 
 def shorten(manifest: Path) -> None:

@@ -3,18 +3,21 @@
 import logging
 import os
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 
-from plumbus.backup.manifest import read_manifest
+from plumbus.backup.manifest import Entry, read_manifest
+from plumbus.backup.resting import changes_since
 from plumbus.backup.snapshots import Snapshot, Snapshots
 from plumbus.errors import NotFound, StoreError
 from plumbus.events import Changed, Event, EventBus
 from plumbus.model import Backup
 from plumbus.store.documents import Documents
 from plumbus.store.rows import Match, decoded
-from plumbus.store.search_index import Known, Row, SearchIndex
+from plumbus.store.search_index import GONE, Known, Row, SearchIndex
 
 REST_S = 3600.0
 PAUSE_S = 60.0
@@ -87,11 +90,24 @@ class Indexing:
 
     def _take_up(self, one: Known) -> None:
         try:
-            snapshot = self.snapshots.at(self.backups.get(one.id).backup_path)
-            self.index.add(one, _rows(snapshot))
+            manifest = self._snapshot(one.id).manifest
+            changes = self._changes(one.job_id, manifest)
+            if changes is None:
+                self.index.add(one, _rows((entry, True) for entry in read_manifest(manifest)))
+            else:
+                self.index.add(one, _rows(changes), changes_only=True)
         except (NotFound, _Unreadable) as error:
             self._unreadable.add(one.id)
             log.info('Backup %d cannot be searched: %s', one.id, error)
+
+    def _changes(self, job_id: int, manifest: Path) -> Iterator[tuple[Entry, bool]] | None:
+        """What a manifest says otherwise than that of the job's newest backup in the index; None if it does not rest on that."""
+        with suppress(NotFound):  # that one was deleted meanwhile, or there is none
+            return changes_since(self._snapshot(self.index.newest(job_id)).manifest, manifest)
+        return None
+
+    def _snapshot(self, backup_id: int) -> Snapshot:
+        return self.snapshots.at(self.backups.get(backup_id).backup_path)
 
     def _compared(self, changed: Collection[int] | None) -> tuple[dict[int, Known], list[Known]]:
         """Return what should be in the index, by id, and what is: all, or of the jobs that these backups are or were of."""
@@ -169,12 +185,13 @@ class _Unreadable(Exception):
     """The manifest of a snapshot is missing or damaged: no fault of the index."""
 
 
-def _rows(snapshot: Snapshot) -> Iterator[Row]:
+def _rows(told: Iterable[tuple[Entry, bool]]) -> Iterator[Row]:
+    """Given entries and whether each is there, yield them for the index."""
     try:
-        for entry in read_manifest(snapshot.manifest):
+        for entry, is_there in told:
             if entry.path != b'.':
                 folder, _, name = entry.path.rpartition(b'/')
-                yield Row(folder, name, entry.kind, entry.size, entry.mtime)
+                yield Row(folder, name, entry.kind if is_there else GONE, entry.size, entry.mtime)
     except StoreError as error:
         raise _Unreadable(str(error)) from error
 

@@ -8,6 +8,7 @@ each (FTS5, trigram), so that a rare name among millions is found at once.
 import json
 import re
 import sqlite3
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from typing import Any, NamedTuple
 
 from plumbus.errors import StoreError
 from plumbus.store.disk import make_private_folder, plain_errors
+from plumbus.store.search_tables import ENTER, ENTERING, LEAVE_ALL, LEAVE_TOLD, REOPEN, STAY, TABLES, UNHELD
 
-VERSION = 2
+VERSION = 3
 BUSY_S = 30
 MOST_MATCHES = 10_000
 WILDCARDS = frozenset('*?[')
@@ -26,59 +28,18 @@ SCOPES = {
     'client_id': 'folders.job_id IN (SELECT job_id FROM backups WHERE client_id = :client_id)',
     'backup_id': 'folders.job_id = (SELECT job_id FROM backups WHERE id = :backup_id)',
 }
-TABLES = """
-CREATE TABLE backups (id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, client_id INTEGER NOT NULL);
-CREATE INDEX backups_of_job ON backups (job_id, id);
-CREATE TABLE names (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, folded TEXT NOT NULL);
-CREATE INDEX names_folded ON names (folded);
-CREATE VIRTUAL TABLE threes USING fts5 (folded, content = '', detail = none, columnsize = 0, tokenize = 'trigram case_sensitive 1');
-CREATE TABLE folders (
-    id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, path BLOB NOT NULL, folded TEXT NOT NULL, UNIQUE (job_id, path)
-);
-CREATE TABLE files (
-    name_id INTEGER NOT NULL, folder_id INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER, kind TEXT NOT NULL,
-    size INTEGER NOT NULL, modified INTEGER NOT NULL, PRIMARY KEY (name_id, folder_id, first)
-) WITHOUT ROWID;
-CREATE INDEX files_in_folder ON files (folder_id, last);
-"""
-ENTERING = """
-CREATE TEMP TABLE entering (folder BLOB, name BLOB, kind TEXT, size INTEGER, modified INTEGER);
-CREATE TEMP TABLE present (
-    name_id INTEGER, folder_id INTEGER, kind TEXT, size INTEGER, modified INTEGER, PRIMARY KEY (name_id, folder_id)
-) WITHOUT ROWID;
-"""
-# :id is the new backup, :before the one of the job that was the newest until now; folded folders have a slash at both ends.
-MERGE = (
-    'INSERT INTO names (name, folded) SELECT DISTINCT name, folded(name) FROM entering WHERE name NOT IN (SELECT name FROM names)',
-    'INSERT INTO threes (rowid, folded) SELECT id, folded FROM names WHERE id > :names',
-    """INSERT OR IGNORE INTO folders (job_id, path, folded) SELECT :job_id, folder, rtrim('/' || folded(folder), '/') || '/'
-       FROM (SELECT DISTINCT folder FROM entering)""",
-    """INSERT OR IGNORE INTO present SELECT names.id, folders.id, kind, size, modified FROM entering
-       JOIN names ON names.name = entering.name JOIN folders ON folders.job_id = :job_id AND folders.path = entering.folder""",
-    """UPDATE files SET last = :before
-       WHERE folder_id IN (SELECT id FROM folders WHERE job_id = :job_id) AND last IS NULL AND NOT EXISTS (
-           SELECT 1 FROM present WHERE present.name_id = files.name_id AND present.folder_id = files.folder_id)""",
-    """UPDATE files SET kind = present.kind, size = present.size, modified = present.modified FROM present
-       WHERE files.name_id = present.name_id AND files.folder_id = present.folder_id AND files.last IS NULL
-       AND (files.size, files.modified, files.kind) <> (present.size, present.modified, present.kind)""",
-    """INSERT INTO files SELECT name_id, folder_id, :id, NULL, kind, size, modified FROM present WHERE NOT EXISTS (
-       SELECT 1 FROM files WHERE files.name_id = present.name_id AND files.folder_id = present.folder_id AND last IS NULL)""",
-    'INSERT INTO backups VALUES (:id, :job_id, :client_id)',
-)
+NEWEST = 'SELECT ifnull(max(id), 0) FROM backups WHERE job_id = ?'
 KNOWN = 'SELECT id, job_id, client_id FROM backups'
 NEAR = ' WHERE job_id IN (SELECT job_id FROM backups WHERE id IN (SELECT value FROM json_each(?)))'
-UNHELD = """
-DELETE FROM files WHERE folder_id IN (SELECT id FROM folders WHERE job_id = :job_id) AND NOT EXISTS (
-    SELECT 1 FROM backups WHERE job_id = :job_id AND backups.id BETWEEN first AND ifnull(last, 9e18))
-"""
 COLUMNS = """
-SELECT names.id, folders.id, folders.job_id, folders.path, names.name, first, ifnull(last, 9223372036854775807), kind, size, modified
+SELECT names.id, folders.id, folders.job_id, folders.path, ifnull(names.name, CAST(names.folded AS BLOB)), first, ifnull(last, 9223372036854775807), kind, size, modified
 """
 # CROSS JOIN keeps the order: from names, of which few match, or from the folders of a job, or from folders that match.
 BY_NAME = 'FROM names CROSS JOIN files ON files.name_id = names.id CROSS JOIN folders ON folders.id = files.folder_id'
 BY_FOLDER = 'FROM folders CROSS JOIN files ON files.folder_id = folders.id CROSS JOIN names ON names.id = files.name_id'
 AMONG = 'names.id IN (SELECT rowid FROM threes WHERE threes MATCH :threes)'
 FEW = 20_000
+GONE = ''
 
 
 class Row(NamedTuple):
@@ -150,16 +111,23 @@ class SearchIndex:
         with self._connected() as index:
             return [Known(*row) for row in index.execute(KNOWN + NEAR * len(told), told)]
 
-    def add(self, backup: Known, rows: Iterable[Row]) -> None:
-        """Given a backup newer than those of its job in the index, and its entries, take them up, all or none."""
+    def newest(self, job_id: int) -> int:
+        """Return the newest backup of a job that is in the index, 0 if none is. Raise StoreError."""
+        with self._connected() as index:
+            return int(index.execute(NEWEST, (job_id,)).fetchone()[0])
+
+    def add(self, backup: Known, rows: Iterable[Row], *, changes_only: bool = False) -> None:
+        """Given a backup newer than those of its job in the index, and its entries, take them up, all or none.
+
+        `changes_only`: these are just what is new, other or gone (its kind is `GONE`) since the newest of those.
+        """
         with self._connected() as index:
             index.executescript(ENTERING)
             index.execute('BEGIN IMMEDIATE')
             index.executemany('INSERT INTO entering VALUES (?, ?, ?, ?, ?)', rows)
-            newest = 'SELECT ifnull(max(id), 0) FROM backups WHERE job_id = ?'
-            before = index.execute(newest, (backup.job_id,)).fetchone()[0]
+            before = index.execute(NEWEST, (backup.job_id,)).fetchone()[0]
             names = index.execute('SELECT ifnull(max(id), 0) FROM names').fetchone()[0]
-            for step in MERGE:
+            for step in (*ENTER, LEAVE_TOLD if changes_only else LEAVE_ALL, *STAY):
                 index.execute(step, {**backup._asdict(), 'before': before, 'names': names})
             index.execute('COMMIT')
 
@@ -170,6 +138,7 @@ class SearchIndex:
             index.executemany('DELETE FROM backups WHERE id = ?', [(backup.id,) for backup in backups])
             for job_id in {backup.job_id for backup in backups}:
                 index.execute(UNHELD, {'job_id': job_id})
+                index.execute(REOPEN, {'job_id': job_id})
                 index.execute(
                     'DELETE FROM folders WHERE job_id = ? AND id NOT IN (SELECT folder_id FROM files)',
                     (job_id,),
@@ -205,12 +174,18 @@ class SearchIndex:
         try:
             with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as index:
                 index.create_function('folded', 1, self._fold, deterministic=True)
+                index.create_function('key', 1, _key, deterministic=True)
+                index.execute('PRAGMA trusted_schema = ON')  # an index calls `key`
                 index.execute('PRAGMA synchronous = NORMAL')
                 yield index
         except sqlite3.Error as error:
             raise StoreError(
                 f'The search index cannot be used: {error}.', 'It is made anew by itself.'
             ) from error
+
+
+def _key(text: str) -> int:
+    return zlib.crc32(text.encode('utf-8', 'replace'))
 
 
 Way = tuple[str, str, dict[str, str]]
@@ -221,7 +196,11 @@ def _ways(index: sqlite3.Connection, wanted: str, *, scoped: bool) -> Iterator[W
     if '/' in wanted:
         yield from _by_path(wanted)
         return
-    yield BY_NAME, 'names.folded = :name', {'name': wanted}  # exact names are found among however many
+    yield (
+        BY_NAME,
+        'key(names.folded) = key(:name) AND names.folded = :name',
+        {'name': wanted},
+    )  # exact names are found among however many
     pattern = bool(WILDCARDS & set(wanted))
     test = 'names.folded GLOB :name' if pattern else 'instr(names.folded, :name) > 0'
     threes = ' AND '.join(_threes(wanted))
@@ -251,7 +230,10 @@ def _by_path(wanted: str) -> Iterator[Way]:
     if name:
         begins = 'names.folded >= :name AND names.folded < :name || char(1114111)'
         ends = 'substr(folders.folded, -length(:head)) = :head'
-        yield BY_FOLDER if head else BY_NAME, f'{ends} AND {begins}', {'head': f'{head}/', 'name': name}
+        threes = ' AND '.join(_threes(name)) if not head else ''
+        match = f'{AMONG} AND {ends} AND {begins}' if threes else f'{ends} AND {begins}'
+        given = {'head': f'{head}/', 'name': name, 'threes': threes}
+        yield BY_FOLDER if head else BY_NAME, match, given
 
 
 def _threes(wanted: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Names are found where and as long as snapshots have them, and a broken index is made anew."""
 
+import random
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -9,7 +10,7 @@ import pytest
 
 from plumbus.errors import StoreError
 from plumbus.services.search import folded
-from plumbus.store.search_index import Hit, Known, Row, SearchIndex
+from plumbus.store.search_index import GONE, Hit, Known, Row, SearchIndex
 
 
 def rows(*paths: str, size: int = 1) -> Iterable[Row]:
@@ -192,3 +193,55 @@ def walked(query: str, folder: str, name: str) -> bool:
 def glob(pattern: str, text: str) -> int:
     with closing(sqlite3.connect(':memory:')) as database:
         return int(database.execute('SELECT ? GLOB ?', (text, pattern)).fetchone()[0])
+
+
+def held(index: SearchIndex) -> dict[int, set[str]]:
+    """What each backup has, as the index tells it."""
+    return {one.id: {told[1] for told in told(index.find('*', backup_id=one.id)[0])} for one in index.known()}
+
+
+def test_changes_alone_come_to_the_same_as_all_that_there_is(index: SearchIndex) -> None:
+    chance = random.Random(5)
+    names = [f'{folder}/{number}' for folder in ('a', 'b', 'c/d') for number in range(6)]
+    now: set[str] = set()
+    expected: dict[int, set[str]] = {}
+    last = now
+    for number in range(1, 60):
+        last, now = now, {name for name in names if chance.random() < 0.6}
+        whole = number % 4 == 1
+        gone = [row._replace(kind=GONE) for row in rows(*(last - now))]
+        came = rows(*(now if whole else now - last))
+        index.add(Known(number, 1, 1), [*gone, *came] if not whole else came, changes_only=not whole)
+        expected[number] = now
+        if chance.random() < 0.4:
+            removed = chance.choice(sorted(expected))
+            index.remove([Known(removed, 1, 1)])
+            del expected[removed]
+            now = expected[max(expected)] if expected else set()
+        assert held(index) == expected
+
+
+def test_what_changed_is_shown_as_it_is_now(index: SearchIndex) -> None:
+    index.add(Known(1, 1, 1), rows('a', 'b', size=1))
+    index.add(
+        Known(2, 1, 1),
+        [*(row._replace(kind=GONE) for row in rows('a', size=1)), *rows('a', size=2)],
+        changes_only=True,
+    )
+    assert [(hit.size, hit.first, hit.last) for hit in index.find('a')[0]] == [(2, 1, 2)]
+    assert [(hit.size, hit.first, hit.last) for hit in index.find('b')[0]] == [(1, 1, 2)]
+
+
+def test_without_changes_nothing_but_the_backup_is_new(index: SearchIndex) -> None:
+    index.add(Known(1, 1, 1), rows('a'))
+    index.add(Known(2, 1, 1), (), changes_only=True)
+    assert told(index.find('a')[0]) == [(1, '/a', 1, 2)]
+
+
+def test_names_in_another_case_or_no_text_are_kept_apart(index: SearchIndex) -> None:
+    names = ['Ab', 'ab', 'AB', 'caf\udce9', 'caf\\#351']
+    index.add(Known(1, 1, 1), rows(*names))
+    index.add(Known(2, 1, 1), rows(*names, 'aB'))
+    hits, _ = index.find('ab')
+    assert sorted(hit.name for hit in hits) == [b'AB', b'Ab', b'aB', b'ab']
+    assert {hit.name: hit.first for hit in index.find('caf')[0]} == {b'caf\xe9': 1, b'caf\\#351': 1}
