@@ -93,7 +93,7 @@ class ClientList:
             ),
             Column(
                 name='last',
-                label='Last good backup',
+                label='Last good',
                 kind='when',
                 cell=lambda one: when(one.last_good_run, zone, 'none yet'),
                 key=lambda one: str(one.last_good_run or ''),

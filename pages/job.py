@@ -85,7 +85,7 @@ class JobPage:
             for name, value in _facts(job).items():
                 Text(name, tag='dt')
                 Text(value, tag='dd')
-            Text('Last good backup', tag='dt')
+            Text('Last good', tag='dt')
             with box(tag='dd'):
                 When(job.last_good_run, self._view.zone) if job.last_good_run else Text('none yet')
             if job.overdue_since:

@@ -55,7 +55,7 @@ class JobList:
             ),
             Column(
                 name='last',
-                label='Last good backup',
+                label='Last good',
                 kind='when',
                 cell=lambda job: when(job.last_good_run, zone, 'none yet'),
                 key=lambda job: _stamp(job.last_good_run),

@@ -9,7 +9,7 @@ KINDS: Mapping[EventKind, str] = {
     'failed': 'A backup failed',
     'warning': 'A backup ended with warnings',
     'overdue': 'A job is overdue',
-    'recovered': 'It is well again',
+    'recovered': 'A job is well again',
     'disk_low': 'The disk is almost full',
     'host_key_changed': 'A machine shows another host key',
     'verify_damaged': 'A snapshot is damaged',

@@ -145,12 +145,14 @@ def _draw_facts(view: View) -> None:
         else 'nothing',
         'At once': f'{settings.max_parallel} backups at most',
         'Time zone': str(settings.zone),
-        'API': 'described at /api/docs',
     }
     with card('This server'), box('facts', 'dl'):
         for name, value in facts.items():
             Text(name, tag='dt')
             Text(value, tag='dd')
+        Text('API', tag='dt')
+        with box(tag='dd'):
+            link('described at /api/docs', '/api/docs')
 
 
 def _draw_about(view: View) -> None:

@@ -71,6 +71,8 @@ def test_four_buttons_stand_two_by_two_on_a_phone(visitor: Page, story: Story, l
 @pytest.mark.parametrize('look', [PHONE], ids=str)
 def test_no_choice_stands_alone_in_its_row_on_a_phone(visitor: Page, story: Story, look: Look) -> None:
     settled(visitor, '/jobs/new')
+    for words in visitor.locator('.fold .q-item__label--caption').all():
+        assert words.evaluate('element => element.scrollWidth <= element.clientWidth')
     for group in visitor.locator('.choices').filter(visible=True).all():
         boxes = [button.bounding_box() for button in group.get_by_role('button').all()]
         rows = Counter(round(box['y']) for box in boxes if box)
