@@ -17,7 +17,7 @@ from plumbus.transfer import process, rsync
 from plumbus.transfer.items import Kind
 from plumbus.transfer.lookup import Found, look_up
 from plumbus.transfer.process import Outcome
-from plumbus.transfer.room import Room, rooms
+from plumbus.transfer.room import MOST_FOLDERS, Ahead, Room, look_ahead, rooms
 from plumbus.transfer.ssh import SshSession
 
 KINDS: dict[int, Kind] = {stat.S_IFREG: 'file', stat.S_IFDIR: 'folder', stat.S_IFLNK: 'link'}
@@ -55,7 +55,8 @@ class Destination(Protocol):
     def run(self) -> Callable[..., Outcome]: ...
     def arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
     def folders_arguments(self, order: Order, *, dry_run: bool) -> list[bytes]: ...
-    def look_up(self, paths: Iterable[bytes], *, certain: bool = False) -> dict[bytes, Found] | None: ...
+    def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None: ...
+    def look_ahead(self, paths: Sequence[bytes], folders: Sequence[bytes]) -> Ahead | None: ...
     def rooms(self, folders: Sequence[bytes]) -> list[Room | None]: ...
     def prepare(self, target: bytes, *, make: bool) -> None: ...
 
@@ -102,9 +103,19 @@ class OnClient:
         shell, alias = self.connection.rsync_shell, self.connection.alias
         return rsync.push_folders_arguments(self.options, shell, alias, order.tree, dry_run=dry_run)
 
-    def look_up(self, paths: Iterable[bytes], *, certain: bool = False) -> dict[bytes, Found] | None:
-        """Given absolute paths, return what lies there; None if nobody could look, or look at all where it has to be certain."""
-        return look_up(self.connection, paths, sudo=self.options.sudo, certain=certain)
+    def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None:
+        """Given absolute paths, return what lies there; None if nobody could look."""
+        return look_up(self.connection, paths, sudo=self.options.sudo)
+
+    def look_ahead(self, paths: Sequence[bytes], folders: Sequence[bytes]) -> Ahead | None:
+        """Given absolute paths, return what lies there, None unless that is certain; and of folders the room, if that comes along.
+
+        With sudo or a key bound to rsync only rsync can look. Where a shell may, it is quicker.
+        """
+        if not (self.options.sudo or self.bound) and len(paths) + len(folders) <= MOST_FOLDERS:
+            return look_ahead(self.connection, paths, folders)
+        found = look_up(self.connection, paths, sudo=self.options.sudo, certain=True)
+        return None if found is None else Ahead(found, {})
 
     def rooms(self, folders: Sequence[bytes]) -> list[Room | None]:
         """Given folders, return of each how much is free on its disk, None where that cannot be told."""
@@ -161,11 +172,13 @@ class OnServer:
         """Nothing: the folders above what is restored lie in the target and come along."""
         return []
 
-    def look_up(self, paths: Iterable[bytes], *, certain: bool = False) -> dict[bytes, Found] | None:
-        """Given absolute paths, return what lies there. That is never certain: others may make links on the way."""
-        if certain:
-            return None
+    def look_up(self, paths: Iterable[bytes]) -> dict[bytes, Found] | None:
+        """Given absolute paths, return what lies there."""
         return {path: found for path in paths if (found := _found(path))}
+
+    def look_ahead(self, paths: Sequence[bytes], folders: Sequence[bytes]) -> Ahead | None:  # noqa: ARG002 -- as its sister
+        """Nothing is certain here: there may be links on the way, and others may put them there."""
+        return None
 
     def rooms(self, folders: Sequence[bytes]) -> list[Room | None]:
         """Given folders, return of each how much is free on its disk."""

@@ -16,7 +16,7 @@ from plumbus.backup.space import SPARSE_FROM
 from plumbus.backup.tree import Tree
 from plumbus.errors import PlumbusError
 from plumbus.transfer.items import KINDS, Kind
-from plumbus.transfer.lookup import Found
+from plumbus.transfer.room import Ahead
 
 LETTERS = {chr(letter): kind for letter, kind in KINDS.items()}
 FORMATS: dict[int, Kind] = {
@@ -59,12 +59,13 @@ class Fresh:
     order: Order
     whole: bool
 
-    def nothing_there(self, destination: Destination) -> dict[bytes, Found] | None:
-        """Return which of the folders above are there if nothing lies at all at the places themselves, for certain; else None."""
+    def nothing_there(self, destination: Destination) -> Ahead | None:
+        """Return which of the folders above are there, and the room, if nothing lies at the places themselves for certain."""
         places = self._places()
         above = self.order.above
-        found = destination.look_up([*places, *above], certain=True) if places else None
-        return found if found is not None and found.keys() <= set(above) else None
+        folders = sorted({self._lies_in(path) for path in self._chosen()})
+        ahead = destination.look_ahead([*places, *above], folders) if places else None
+        return ahead if ahead is not None and ahead.found.keys() <= set(above) else None
 
     def coming(self) -> Coming | None:
         """Return how much comes, None if the snapshot does not tell, or the login may not make all of it: devices."""
@@ -89,8 +90,7 @@ class Fresh:
             return None
         coming.last_file = self._into + self._name(last.path, last.chosen) if last else b''
         for chosen, needed in room.items():
-            place = self._into + self._name(chosen, chosen)
-            coming.room[self.order.target if self._makes_folders else os.path.dirname(place)] += needed
+            coming.room[self._lies_in(chosen)] += needed
         coming.room = +coming.room
         return coming
 
@@ -110,6 +110,11 @@ class Fresh:
     def _name(self, path: bytes, chosen: bytes) -> bytes:
         """What something is called below the target."""
         return path if self.order.relative else path[chosen.rfind(b'/') + 1 :]
+
+    def _lies_in(self, chosen: bytes) -> bytes:
+        """The folder to which something chosen goes, or that with the folders made above it."""
+        place = self._into + self._name(chosen, chosen)
+        return self.order.target if self._makes_folders else os.path.dirname(place)
 
     @property
     def _into(self) -> bytes:

@@ -18,7 +18,7 @@ from plumbus.backup.plain import new_in_plan
 from plumbus.backup.reporting import Reporter, readable, show_errors
 from plumbus.backup.safety import Safety
 from plumbus.backup.snapshots import Snapshot
-from plumbus.backup.space import Space
+from plumbus.backup.space import Rooms, Space
 from plumbus.cancellation import Cancellation
 from plumbus.errors import NotFound
 from plumbus.failures import failed
@@ -69,7 +69,7 @@ class Push:
             else:
                 self._lost = self._lost_above(order, found)
             self._folders(order, plan.take, dry_run=True)
-            planned = self._counted(plan, found, order, Coming())
+            planned = self._counted(plan, found, order, Coming(), {})
             if self.restore.dry_run:
                 return self._ending(told, planned)
             return self._carry_out(order, plan, found, planned)
@@ -77,14 +77,15 @@ class Push:
     def _fresh(self, order: Order, plan: Plan) -> dict[str, Any] | None:
         """Restore without a dry run where nothing lies yet, and return the fields of the ended record; else None."""
         fresh = Fresh(snapshot=self.snapshot, order=order, whole=not self.restore.paths)
-        found = fresh.nothing_there(self.destination)
-        coming = None if found is None else fresh.coming()
-        if found is None or coming is None:
+        ahead = fresh.nothing_there(self.destination)
+        coming = fresh.coming() if ahead else None
+        if ahead is None or coming is None:
             return None
+        found = ahead.found
         self.reporter.say('nothing lies there yet')
         self._lost = self._lost_above(order, found)
         self._folders(order, plan.take, dry_run=True)
-        planned = self._counted(plan, found, order, coming)
+        planned = self._counted(plan, found, order, coming, ahead.rooms)
         if self.safety:
             fresh.note(plan)
         return self._carry_out(order, plan, found, planned)
@@ -137,10 +138,14 @@ class Push:
         where = self.restore.restore_path or 'where it came from'
         return f'{where} on the PLUMBUS server' if self.restore.to_server else where
 
-    def _counted(self, plan: Plan, found: Mapping[bytes, Found], order: Order, coming: Coming) -> Counted:
+    def _counted(
+        self, plan: Plan, found: Mapping[bytes, Found], order: Order, coming: Coming, rooms: Rooms
+    ) -> Counted:
         """Count the changes of the plan and what comes besides, and see whether there is room. Raise TransferFailed if not."""
         planned = Counted(most_shown=MAX_CHANGES if self.restore.dry_run else 0)
-        space = Space(plan=plan, stored=lambda path: self._stored(path, order), keeping=bool(self.safety))
+        space = Space(
+            plan=plan, stored=lambda path: self._stored(path, order), keeping=bool(self.safety), rooms=rooms
+        )
         planned.add_new(coming)
         for folder, count in coming.room.items():
             space.needed[plan.existing_folder(folder + b'/')] += count

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from plumbus.backup.changes import Change, Plan
@@ -10,20 +10,22 @@ from plumbus.backup.destination import Destination
 from plumbus.backup.guards import size
 from plumbus.failures import failed
 from plumbus.transfer.names import path_text
-from plumbus.transfer.room import MOST_FOLDERS
+from plumbus.transfer.room import MOST_FOLDERS, Room
 
 UNKNOWN = 'How much room is free where the files go could not be told.'
 SPARSE_FROM = 2**20
+Rooms = Mapping[bytes, Room | None]
 
 
 @dataclass(kw_only=True, slots=True)
 class Space:
     """What is needed in which folder. `stored` tells the bytes that a file of the plan takes on the disk of the snapshot, for
-    it may have holes. With `keeping` what is overwritten stays, and is copied to `copies`."""
+    it may have holes. With `keeping` what is overwritten stays, and is copied to `copies`. `rooms` are known already."""
 
     plan: Plan
     stored: Callable[[bytes], int]
     keeping: bool
+    rooms: Rooms = field(default_factory=dict)
     needed: Counter[bytes] = field(default_factory=Counter)
     copies: int = 0
     _largest: int = 0
@@ -49,7 +51,9 @@ class Space:
         if not wanted:
             return None
         folders = [folder for folder, _ in wanted.most_common(MOST_FOLDERS)]
-        rooms = dict(zip(folders, destination.rooms(folders), strict=True))
+        rooms = {folder: self.rooms[folder] for folder in folders if folder in self.rooms}
+        if len(rooms) < len(folders):
+            rooms = dict(zip(folders, destination.rooms(folders), strict=True))
         on_disk: Counter[bytes] = Counter()
         for folder, count in wanted.items():
             room = rooms.get(_nearest(folder, rooms))
