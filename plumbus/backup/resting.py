@@ -25,6 +25,7 @@ SHARE = 0.5  # of the room of a whole one: so much may all changes together take
 LEAST_BYTES = 65_536  # whole ones of less than that are not worth it
 AHEAD = 4096
 FEW = 1024
+NEAR = 64  # so many are compared at once: after each that differs it begins anew
 
 
 class ChangesWriter(ManifestWriter):
@@ -43,7 +44,7 @@ class ChangesWriter(ManifestWriter):
         batch = self._batch
         while batch:
             self._look_ahead()
-            same = _same(batch, self._ahead)
+            same = _same(batch[:NEAR], self._ahead)
             self._pass(same, keep=True)
             del batch[:same]
             if batch and (self._ahead or not same):
