@@ -10,7 +10,6 @@ from typing import Any
 from plumbus.backup.finishing import Finishing, Pulled
 from plumbus.backup.guards import RoomGuard
 from plumbus.backup.linking import link_copy
-from plumbus.backup.manifest import ManifestWriter
 from plumbus.backup.plan import Tally
 from plumbus.backup.remains import entries_below
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshot, Snapshots
@@ -106,15 +105,13 @@ class Adoption:
 
     def _listed(self, workspace: Workspace, moment: int) -> Pulled:
         keep_going = self.cancellation.check
-        with workspace.open_tree() as tree, ManifestWriter(workspace.scanned) as scanned:
-            for entry in entries_below(tree, workspace.noted, keep_going):
-                scanned.add(entry)
         pulled = Pulled(tally=Tally())
         finishing = Finishing(
             pulled=pulled, workspace=workspace, previous=None, moment=moment, keep_going=keep_going,
             checksums=self.checksums,
         )  # fmt: skip
-        finishing.write(workspace.scanned, lambda entry: entry)
+        with workspace.open_tree() as tree:
+            finishing.write(entries_below(tree, workspace.noted, keep_going), lambda entry: entry)
         return pulled
 
 

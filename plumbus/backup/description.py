@@ -12,12 +12,21 @@ from plumbus.model import Backup, Client, ClientFields, Job, JobFields, checked
 FORMAT = 1
 
 
+class WholeListing(BaseModel):
+    """How many files and folders a snapshot has, of which nothing is missing that was listed on the client, and since when
+    (seconds) scans went without listing everything."""
+
+    files: int
+    folders: int
+    since: int
+
+
 class Description(BaseModel):
     """The records as they were when the backup ended. No secret is in it.
 
     `jump_clients` are the machines that the client is reached through; `host_keys` holds the pinned public keys of all of
     them (`type key`) by client id. `origins`: bytes of the snapshot's files by the time (seconds) of the snapshot that stored
-    them, which tells what it shares with others.
+    them, which tells what it shares with others. `listing`: what its scan listed, if the next one may do with what differs.
     """
 
     format: int
@@ -27,6 +36,7 @@ class Description(BaseModel):
     jump_clients: list[Client] = []
     host_keys: dict[int, str] = {}
     origins: dict[int, int] | None = None
+    listing: WholeListing | None = None
 
     @property
     def clients(self) -> list[Client]:
@@ -39,8 +49,9 @@ def describe(
     job: Job,
     way: Sequence[tuple[Client, str | None]],
     origins: Mapping[int, int] | None = None,
+    listing: WholeListing | None = None,
 ) -> dict[str, Any]:
-    """Given the records, and the client with those it is reached through and their host keys, return what to write."""
+    """Given the records, the client with those it is reached through and their host keys, and what else is known, return what to write."""
     description = Description(
         format=FORMAT,
         backup=backup,
@@ -49,6 +60,7 @@ def describe(
         jump_clients=[client for client, _ in way[1:]],
         host_keys={client.id: key_line for client, key_line in way if key_line},
         origins=dict(origins) if origins is not None else None,
+        listing=listing,
     )
     return description.model_dump(mode='json', exclude={'backup': {'progress'}})
 

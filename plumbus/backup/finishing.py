@@ -2,13 +2,15 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from plumbus.backup import resting
 from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
+from plumbus.backup.description import WholeListing
+from plumbus.backup.joining import Joined
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
 from plumbus.backup.plan import Tally
 from plumbus.backup.shortcomings import KEEP_OWNERS, NO_OWNERS
@@ -22,16 +24,28 @@ from plumbus.model import Owners, Status
 class Pulled:
     """What an attempt brought, in bytes and files; `warnings` are sentences about single files.
 
-    `origins`: bytes of the files of the tree by the time of the snapshot that stored them.
+    `origins`: bytes of the files of the tree by the time of the snapshot that stored them. `listed`: how many entries the client
+    had, by rsync's count, and `listed_since` when (seconds) each of them was listed.
     """
 
     tally: Tally
+    listed: int | None = None
+    listed_since: int = 0
     transferred_bytes: int = 0
     disk_bytes: int = 0
     exit_code: int = 0
     partial: bool = False
     warnings: list[str] = field(default_factory=list)
     origins: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def whole_listing(self) -> WholeListing | None:
+        """What the tree has, None unless that is all that was listed, without hard links: rsync does not tell which of them broke."""
+        files, folders = self.tally.files, self.tally.folders
+        doubtful = self.partial or self.exit_code or self.tally.linked
+        if files + folders != self.listed or doubtful:
+            return None
+        return WholeListing(files=files, folders=folders, since=self.listed_since)
 
 
 @dataclass(slots=True)
@@ -63,6 +77,10 @@ class Listed:
         self.whole = whole
         self.writer.add_all(entries)
 
+    def entries(self) -> Iterator[Entry]:
+        """Yield all that was listed."""
+        return read_manifest(self.path)
+
 
 @dataclass(kw_only=True, slots=True)
 class Finishing:
@@ -79,19 +97,18 @@ class Finishing:
     checksums: bool = True
     _linked: bool = False
 
-    def write(self, listed: Path, outcome: Callable[[Entry], Entry | None]) -> None:
+    def write(self, listed: Iterable[Entry], outcome: Callable[[Entry], Entry | None]) -> None:
         """Given the entries that were listed and what became of each, write the manifest and count what is in it."""
         tally = self.pulled.tally = Tally()
         manifest_path, last = self.workspace.manifest, self.previous.manifest if self.previous else None
         writer = resting.writer_on(manifest_path, last)
         with writer(manifest_path) as manifest, self.workspace.open_tree() as tree:
-            for known in read_manifest(listed):
+            for known in listed:
                 entry = outcome(known)
                 if entry is not None:
                     tally.count(entry)
                     manifest.add(self._counted(self._with_checksum(tree, entry)))
         tally.new = tally.files
-        listed.unlink()
         if self._linked:
             share_checksums(manifest_path, writer, self.moment)
         resting.shorten(manifest_path)
@@ -108,6 +125,14 @@ class Finishing:
             listed.path.unlink()
         else:
             listed.path.replace(self.workspace.manifest)
+
+    def share(self, joined: Joined) -> bool:
+        """Given that nothing differs from the previous snapshot, let its manifest be that of this one. Return False if it cannot be."""
+        self.pulled.tally = joined.before.tally
+        self.pulled.origins = joined.before.origins
+        return self.previous is not None and resting.take_over(
+            self.previous.manifest, self.workspace.manifest
+        )
 
     def count_changes(self, planned: Tally, dropped: list[Entry]) -> None:
         """Given what the scan counted and which files are missing nevertheless, count what this snapshot changed."""

@@ -24,6 +24,7 @@ RETRIED = re.compile(
     rb'WARNING: (.{1,16384}) failed verification -- update (?:discarded|retained) \(will try again\)',
     re.DOTALL,
 )
+LOOKED_AT = (b'delete_in_dir(', b'[generator] delete_in_dir(')
 SKIPPED = re.compile(rb'skipping non-regular file "(.+)"', re.DOTALL)
 
 Skim = Callable[[list[bytes], int], int]
@@ -36,6 +37,7 @@ class OutputReader:
     `unread` holds the first lines that are items and could not be read as such, `skipped` the first paths that rsync
     left out because it may not make device files here. `seal` tells our rsync's items from what a client makes it print.
     `skim` may take lines by itself: given a batch and where to begin, it returns where it ends. Those are only counted here.
+    `folders` counts those that a scan for differences is done with; the last one is `folder`, as rsync prints it.
     """
 
     take: Callable[[Item], None]
@@ -43,6 +45,8 @@ class OutputReader:
     seal: str = ''
     skim: Skim | None = None
     skimmed: int = 0
+    folders: int = 0
+    folder: bytes = b''
     stats: dict[str, int] = field(default_factory=dict)
     algorithm: str | None = None
     unread: list[bytes] = field(default_factory=list)
@@ -92,6 +96,10 @@ class OutputReader:
             raise failed('unreadable_item', line=readable(self.unread[0]))
 
     def _remember(self, line: bytes) -> None:
+        if line.startswith(LOOKED_AT):
+            self.folders += 1
+            self.folder = line.partition(b'(')[2][:-1]
+            return
         stat, skipped = parse_stat(line), SKIPPED.fullmatch(line)
         if stat is not None:
             self.stats[stat[0]] = stat[1]

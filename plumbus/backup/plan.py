@@ -17,11 +17,12 @@ Name = bytes
 class Tally:
     """Counts of a whole tree. Bytes count every file once, however many names it has; folders are not files.
 
-    `fetch_largest`: the bytes of the largest file to fetch, `largest_path` where it is.
+    `linked` are further names of files; `fetch_largest`: the bytes of the largest file to fetch, `largest_path` where it is.
     """
 
     files: int = 0
     folders: int = 0
+    linked: int = 0
     bytes: int = 0
     new: int = 0
     changed: int = 0
@@ -42,8 +43,25 @@ class Tally:
             self.folders += 1
             return
         self.files += 1
-        if entry.kind == 'f' and not entry.linked:
+        if entry.linked:
+            self.linked += 1
+        elif entry.kind == 'f':
             self.bytes += entry.size
+
+    def uncount(self, entry: Entry) -> None:
+        """Given an entry that was counted and has no further names, count it no longer."""
+        if entry.kind == 'd':
+            self.folders -= 1
+            return
+        self.files -= 1
+        if entry.kind == 'f':
+            self.bytes -= entry.size
+
+    def add(self, known: 'Tally') -> None:
+        """Given the counts of other entries, add these."""
+        self.files += known.files
+        self.folders += known.folders
+        self.bytes += known.bytes
 
     def see(self, item: Item, entry: Entry, known: Entry | None = None) -> None:
         """Given one more item, its entry and what was known under its name, count it, also as new or changed."""
@@ -154,7 +172,7 @@ class Planner:
             self._next = known
             return False
         self.tally.count(known)
-        self.keep(_as_before(known))
+        self.keep(as_before(known))
         return True
 
     def keep_expected(self, lines: list[bytes], start: int, expected: Callable[[Entry], bytes]) -> int:
@@ -167,7 +185,7 @@ class Planner:
             if known is None or line != expected(known) or known.path in self.distrusted:
                 self._next = known
                 break
-            kept.append(_as_before(known))
+            kept.append(as_before(known))
         self.tally.files += len(kept)
         self.tally.bytes += sum(entry.size for entry in kept)
         if self.keep_files:
@@ -177,14 +195,26 @@ class Planner:
                 self.keep(entry)
         return start + len(kept)
 
+    def miss(self, known: Entry) -> None:
+        """Given an entry that was counted and is gone, or in whose place something else is, note that."""
+        self.tally.uncount(known)
+        self._passed[known.path] = known
+
+    def replace(self, item: Item, known: Entry) -> None:
+        """Given an entry that was counted and an item that tells how it is now, sort that in. Raise as `add` does."""
+        self.tally.uncount(known)
+        self.place(item, known)
+
     def add(self, item: Item) -> None:
         """Given the next item of the scan, sort it in. Raise TransferFailed if its name leads out of the tree.
 
         What is told as deleted (the content of a folder in whose place a file is now) is missed here anyway.
         """
-        if item.is_deleted:
-            return
-        known = self._known(item)
+        if not item.is_deleted:
+            self.place(item, self._known(item))
+
+    def place(self, item: Item, known: Entry | None) -> None:
+        """Given an item and what was known of the same thing, sort it in. Raise TransferFailed if its name leads out of the tree."""
         if known is not None and item.path in self.above and item.only_times:
             self.tally.count(known)
             self.keep(known._replace(stored=False))
@@ -278,7 +308,8 @@ def folders_above(sources: Iterable[bytes]) -> frozenset[bytes]:
     )
 
 
-def _as_before(known: Entry) -> Entry:
+def as_before(known: Entry) -> Entry:
+    """Given an entry of the last manifest that is unchanged, return it as the new one has it."""
     return stamped(known, stored=False, born=known.born) if known.stored else known
 
 

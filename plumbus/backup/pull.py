@@ -1,37 +1,30 @@
 """One attempt to copy a client's files into a workspace: scan and link side by side, then fetch what differs."""
 
 import secrets
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from plumbus.backup.arrivals import Arrivals, lies_there
 from plumbus.backup.entries import entry_of
-from plumbus.backup.execution import IDLE_TIMEOUT_S, judged
 from plumbus.backup.finishing import Finishing, Listed, Pulled
 from plumbus.backup.guards import RoomGuard, size
+from plumbus.backup.joining import Joined
 from plumbus.backup.linking import fill
-from plumbus.backup.listing import OutputReader, Skim, nul_separated, retried_file
-from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest
-from plumbus.backup.plain import NewLines, UnchangedLines
-from plumbus.backup.plan import Plan, Planner, Tally, folders_above
+from plumbus.backup.listing import OutputReader, nul_separated
+from plumbus.backup.manifest import Entry, ManifestWriter
+from plumbus.backup.plain import NewLines
+from plumbus.backup.plan import Plan, Tally
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
-from plumbus.backup.reporting import Reporter, readable, show_errors
+from plumbus.backup.rsync_runs import RsyncRuns
+from plumbus.backup.scanning import Scanning
 from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.tree import Tree
 from plumbus.backup.workspace import Workspace
-from plumbus.cancellation import Cancellation
 from plumbus.transfer import rsync
 from plumbus.transfer.items import Item, TransferProgress
-from plumbus.transfer.names import path_bytes
-from plumbus.transfer.outcome import Stage
-from plumbus.transfer.process import Outcome
-from plumbus.transfer.processes import moved_mebibytes
-from plumbus.transfer.ssh import SshSession
 
 MAX_WARNINGS = 100
 # To fetch so much once more, after a kill, costs less than a longer way for each of very many small files.
@@ -41,26 +34,16 @@ NOT_KEPT = 'left out, for without root and extended attributes no device file ca
 
 @dataclass(kw_only=True, slots=True)
 class Pull:
-    """`previous` is the job's newest snapshot, None for its first run; `deadline` is a time of time.monotonic().
+    """`previous` is the job's newest snapshot, None for its first run; `moment` the time that the new snapshot will be named by,
+    in seconds. `distrusted` files are fetched in any case."""
 
-    `moment` is the time that the new snapshot will be named by, in seconds. `distrusted` files are fetched in any case.
-    `retried` files came badly at first and are listed a second time at the end.
-    """
-
-    sources: list[str]
+    runs: RsyncRuns
     options: rsync.Options
-    session: SshSession
     workspace: Workspace
     previous: Snapshot | None
-    reporter: Reporter
-    cancellation: Cancellation
-    home: Path
     room: RoomGuard
     moment: int
     distrusted: frozenset[bytes] = frozenset()
-    deadline: float | None = None
-    retried: set[bytes] = field(default_factory=set)
-    pulled: Pulled = field(default_factory=lambda: Pulled(tally=Tally()))
 
     def run(self) -> Pulled:
         """Return what was brought; the workspace then holds a whole tree and its manifest.
@@ -79,17 +62,19 @@ class Pull:
         else:
             self._first_run()
         self.workspace.tidy()
-        return self.pulled
+        return self.runs.pulled
 
     def _first_run(self) -> None:
-        tally = self.pulled.tally
+        tally = self.runs.pulled.tally
         plain = NewLines(tally, self.options.seal)
         to_count = replace(self.options, acls=False, xattrs=False)  # to look at them is a third of the work
-        self._scan(self.workspace.tree, lambda item: tally.see(item, entry_of(item)), plain.skim, to_count)
+        self._scanning().all(
+            self.workspace.tree, lambda item: tally.see(item, entry_of(item)), plain.skim, to_count
+        )
         tally.fetch_files, tally.fetch_bytes = tally.files, tally.bytes
         self._announce()
         self._keep_halves(tally)
-        self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
+        self.room.check(self.runs.pulled.tally.fetch_bytes, self.runs.pulled.tally.inodes)
         came = Tally()
         with ManifestWriter(self.workspace.noted) as writer:
             noted = Listed(self.workspace.noted, writer)
@@ -101,39 +86,46 @@ class Pull:
                     noted.add(entry)
 
             reader = OutputReader(take, self._show_transfer, self.options.seal)
-            where = self.session.rsync_shell, self.session.alias, self._sources(), self.workspace.tree
+            where = (
+                self.runs.session.rsync_shell,
+                self.runs.session.alias,
+                self.runs.source_paths,
+                self.workspace.tree,
+            )
             arguments = rsync.fetch_all_arguments(self.options, *where)
-            self._transfer(arguments, reader, rsync.source_feed(self._sources()))
-        doubtful = self.pulled.exit_code != 0
-        if noted.whole and not doubtful and not self.retried:
+            self._transfer(arguments, reader, rsync.source_feed(self.runs.source_paths))
+        doubtful = self.runs.pulled.exit_code != 0
+        if noted.whole and not doubtful and not self.runs.retried:
             self._finishing().take_over(noted, came)
             return
         with self.workspace.open_tree() as tree:
 
             def outcome(entry: Entry) -> Entry | None:
-                if entry.path in self.retried:
-                    self.retried.discard(entry.path)
+                if entry.path in self.runs.retried:
+                    self.runs.retried.discard(entry.path)
                     return None
                 return None if doubtful and not lies_there(tree, entry) else entry
 
-            self._finishing().write(self.workspace.noted, outcome)
+            self._finishing().write(noted.entries(), outcome)
 
-    def _next_run(self, plan: Plan, listed: Listed) -> None:
-        self.pulled.tally = plan.tally
+    def _next_run(self, plan: Plan, listed: Listed | Joined) -> None:
+        self.runs.pulled.tally = plan.tally
         self._announce()
         self._keep_halves(plan.tally)
-        self.room.check(self.pulled.tally.fetch_bytes, self.pulled.tally.inodes)
+        self.room.check(self.runs.pulled.tally.fetch_bytes, self.runs.pulled.tally.inodes)
         arrivals = Arrivals(plan)
         if plan.changes_anything:
             self.workspace.fetching = True
-            self.reporter.phase('preparing')
+            self.runs.reporter.phase('preparing')
             self._make_ready(plan)
             self._fetch(plan, arrivals)
         finishing = self._finishing()
-        if self.previous is not None and listed.whole and plan.is_empty:
+        if isinstance(listed, Joined) and listed.nothing_new and finishing.share(listed):
+            return
+        if isinstance(listed, Listed) and self.previous is not None and listed.whole and plan.is_empty:
             finishing.take_over(listed, plan.tally, as_before=plan.as_before)
             return
-        finishing.write(listed.path, arrivals.outcome)
+        finishing.write(listed.entries(), arrivals.outcome)
         finishing.count_changes(plan.tally, arrivals.dropped)
 
     def _keep_halves(self, tally: Tally) -> None:
@@ -146,55 +138,38 @@ class Pull:
 
     def _scan_in_place(self) -> tuple[Plan, Listed]:
         """Go on with the tree of a first run that was interrupted: nothing shares with it."""
-        self.reporter.say('going on with what an interrupted run has fetched')
+        self.runs.reporter.say('going on with what an interrupted run has fetched')
         if self.workspace.manifest.exists() and not self.workspace.noted.exists():
             self.workspace.manifest.replace(self.workspace.noted)
         with self.workspace.open_tree() as tree:
             apart = self.workspace.apart
-            known = entries_below(tree, self.workspace.noted, self.cancellation.check, apart)
-            return self._compared(self.workspace.tree, known)
+            known = entries_below(tree, self.workspace.noted, self.runs.cancellation.check, apart)
+            return self._scanning().compared(self.workspace.tree, known)
 
-    def _scan_and_link(self, previous: Snapshot) -> tuple[Plan, Listed]:
+    def _scan_and_link(self, previous: Snapshot) -> tuple[Plan, Listed | Joined]:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix='link') as helper:
             linking = helper.submit(self._link_copy, previous)
             try:
-                return self._compared(previous.tree, read_manifest(previous.manifest))
+                return self._scanning().against(previous)
             finally:
                 linking.result()
 
-    def _compared(self, tree: Path, known: Iterator[Entry]) -> tuple[Plan, Listed]:
-        """Given a tree of ours and what is known of it, return what differs on the client, and all that was seen there."""
-        with ManifestWriter(self.workspace.scanned) as writer:
-            scanned = Listed(self.workspace.scanned, writer)
-            above = folders_above(self._sources())
-            planner = Planner(known, scanned.add, self.distrusted, above, scanned.add_files)
-            self._scan(tree, planner.add, UnchangedLines(planner, self.options.seal).skim)
-        return planner.finish(lambda: read_manifest(scanned.path)), scanned
-
-    def _scan(
-        self, against: Path, take: Callable[[Item], None], skim: Skim, options: rsync.Options | None = None
-    ) -> None:
-        self.reporter.phase('scanning')
-        seen = 0
-
-        def show(_progress: TransferProgress | None, items: list[Item]) -> None:
-            nonlocal seen
-            seen += len(items)
-            self.reporter.found(seen + reader.skimmed, f'/{readable(items[-1].path)}' if items else None)
-
-        arguments = rsync.scan_arguments(
-            options or self.options, self.session.rsync_shell, self.session.alias, self._sources(), against
+    def _scanning(self) -> Scanning:
+        return Scanning(
+            options=self.options,
+            runs=self.runs,
+            workspace=self.workspace,
+            moment=self.moment,
+            distrusted=self.distrusted,
         )
-        reader = OutputReader(take, show, self.options.seal, skim)
-        self._accept(self._run(arguments, reader, rsync.source_feed(self._sources())), 'scan')
-        reader.check()
-        self._warn(f'/{readable(path)}: {NOT_KEPT}' for path in reader.skipped)
 
     def _link_copy(self, previous: Snapshot) -> None:
         """Link-copy the last tree: it is ours."""
         if not self.workspace.filled:
             where = previous.tree, self.workspace.tree
-            self._accept(fill(*where, self.home, self.cancellation, self._time_left()), 'transfer')
+            self.runs.accept(
+                fill(*where, self.runs.home, self.runs.cancellation, self.runs.time_left()), 'transfer'
+            )
 
     def _make_ready(self, plan: Plan) -> None:
         with ExitStack() as stack:
@@ -202,14 +177,14 @@ class Pull:
             usable = [one for one in self.workspace.usable_remains if one.tree.is_dir()]
             remains = [stack.enter_context(Tree(one.tree, fake_super=tree.fake_super)) for one in usable]
             shared = not (self.workspace.continued or self.workspace.apart)
-            Readying(tree, remains, shared, self.cancellation.check).make_ready(plan)
+            Readying(tree, remains, shared, self.runs.cancellation.check).make_ready(plan)
 
     def _fetch(self, plan: Plan, arrivals: Arrivals) -> None:
         self._fetch_listed(plan.asked(), arrivals)
         if left := arrivals.not_along():
             self._fetch_listed(left, arrivals)
         with self.workspace.open_tree() as tree:
-            arrivals.settle(tree, doubtful=self.pulled.exit_code != 0)
+            arrivals.settle(tree, doubtful=self.runs.pulled.exit_code != 0)
             if self.previous is not None and self.workspace.filled:
                 with Tree(self.previous.tree) as last:
                     arrivals.keep_inherited(tree, last)
@@ -220,25 +195,22 @@ class Pull:
 
         reader = OutputReader(take, self._show_transfer, self.options.seal)
         arguments = rsync.fetch_listed_arguments(
-            self.options, self.session.rsync_shell, self.session.alias, self.workspace.tree
+            self.options, self.runs.session.rsync_shell, self.runs.session.alias, self.workspace.tree
         )
         self._transfer(arguments, reader, nul_separated(paths))
 
     def _finishing(self) -> Finishing:
         return Finishing(
-            pulled=self.pulled,
+            pulled=self.runs.pulled,
             workspace=self.workspace,
             previous=self.previous,
             moment=self.moment,
-            keep_going=self.cancellation.check,
+            keep_going=self.runs.cancellation.check,
         )
 
-    def _sources(self) -> list[bytes]:
-        return [path_bytes(path) for path in self.sources]
-
     def _announce(self) -> None:
-        tally = self.pulled.tally
-        self.reporter.say(
+        tally = self.runs.pulled.tally
+        self.runs.reporter.say(
             f'scan: {tally.files} files ({size(tally.bytes)}), {tally.new} new, {tally.changed} changed, {tally.deleted} gone; '
             f'to fetch: {tally.fetch_files} ({size(tally.fetch_bytes)})'
         )
@@ -246,55 +218,19 @@ class Pull:
     def _transfer(
         self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
     ) -> None:
-        tally = self.pulled.tally
+        tally = self.runs.pulled.tally
         self.workspace.fetching = True
         one = f'/{readable(tally.largest_path)}' if tally.fetch_files == 1 else None
         totals = {'bytes_total': tally.fetch_bytes, 'files_total': tally.fetch_files}
-        self.reporter.phase('fetching', **totals, current=one)
-        outcome = self._run(arguments, reader, feed)
-        self._accept(outcome, 'transfer')
+        self.runs.reporter.phase('fetching', **totals, current=one)
+        outcome = self.runs.run(arguments, reader, feed)
+        self.runs.accept(outcome, 'transfer')
         reader.check()
-        self.pulled.transferred_bytes += reader.stats.get('literal_bytes', 0)
-        self.pulled.exit_code = self.pulled.exit_code or outcome.exit_code
+        if self.previous is None and not self.workspace.continued:
+            self.runs.pulled.listed = reader.stats.get('files')
+        self.runs.pulled.transferred_bytes += reader.stats.get('literal_bytes', 0)
+        self.runs.pulled.exit_code = self.runs.pulled.exit_code or outcome.exit_code
 
     def _show_transfer(self, progress: TransferProgress | None, items: list[Item]) -> None:
         self.room.look()
-        self.reporter.show_transfer(progress, items, '/')
-
-    def _run(
-        self, arguments: list[bytes], reader: OutputReader, feed: Iterable[bytes] | None = None
-    ) -> Outcome:
-        show = show_errors(self.reporter)
-
-        def hear(lines: list[bytes]) -> None:
-            self.retried.update(filter(None, map(retried_file, lines)))
-            show(lines)
-
-        return self.session.shared.run(
-            arguments,
-            cancellation=self.cancellation,
-            env={**rsync.environment(self.home), **self.session.env},
-            feed=feed,
-            on_output=reader,
-            on_error=hear,
-            idle_timeout_s=IDLE_TIMEOUT_S,
-            time_limit_s=self._time_left(),
-            activity=moved_mebibytes,  # for minutes rsync says nothing while it compares a big file with what is here
-        )
-
-    def _time_left(self) -> float | None:
-        return None if self.deadline is None else max(1.0, self.deadline - time.monotonic())
-
-    def _accept(self, outcome: Outcome, stage: Stage) -> None:
-        """Take over the complaints about single files; raise if the child's end means that there is no whole tree."""
-        sources = self.sources if stage == 'scan' else ()
-        told = judged(outcome, stage, self.cancellation, sources)
-        if told.severity == 'warning':
-            self.pulled.partial = True
-        if told.cause:
-            self._warn(told.files or [told.message])
-
-    def _warn(self, texts: Iterable[str]) -> None:
-        known = self.pulled.warnings
-        known += [text for text in texts if text not in known]
-        del known[MAX_WARNINGS:]
+        self.runs.reporter.show_transfer(progress, items, '/')

@@ -76,6 +76,12 @@ class Reporter:
         self.progress = self.progress.model_copy(update={'files': files, 'current_file': current})
         self._tell()
 
+    def looked(self, share: float, files: int, current: str) -> None:
+        """Given which share of the files that were there last time the scan is done with, how many those were, and where it is."""
+        now = {'percent': round(100 * share, 1), 'files': round(share * files), 'current_file': current}
+        self.progress = self.progress.model_copy(update=now)
+        self._tell()
+
     def moved(self, *, total_bytes: int, files: int, current: str | None) -> None:
         """Given how much has been moved since the phase began, tell it with rate, percent and time left."""
         rate = self._rate(total_bytes)

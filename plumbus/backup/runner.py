@@ -18,8 +18,10 @@ from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
 from plumbus.backup.owners import told_of_owners
 from plumbus.backup.pace import Pace
 from plumbus.backup.patience import BY_HAND, Patience
+from plumbus.backup.plan import Tally
 from plumbus.backup.pull import Pull
 from plumbus.backup.reporting import Reporter
+from plumbus.backup.rsync_runs import RsyncRuns
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshot, Snapshots
 from plumbus.backup.syncing import sync
 from plumbus.backup.targets import Targets
@@ -199,22 +201,25 @@ class BackupRunner:
         if damaged:
             attempt.reporter.say(f'{len(damaged)} damaged files of the last snapshot are fetched again')
         pull = Pull(
-            sources=attempt.job.source_paths,
+            runs=RsyncRuns(
+                sources=attempt.job.source_paths,
+                session=connection,
+                reporter=attempt.reporter,
+                cancellation=attempt.cancellation,
+                home=self.snapshots.data_dir,
+                deadline=attempt.deadline,
+                pulled=Pulled(tally=Tally()),
+            ),
             options=replace(
                 job_options(self.options, attempt.job, attempt.client),
                 mark=attempt.mark,
                 bandwidth_limit_kib=attempt.pace.bandwidth(attempt.job.bandwidth_limit_kib),
             ),
-            session=connection,
             workspace=workspace,
             previous=previous,
             distrusted=damaged,
-            reporter=attempt.reporter,
-            cancellation=attempt.cancellation,
-            home=self.snapshots.data_dir,
             room=RoomGuard(self.snapshots.root, self.reserve_percent),
             moment=int(attempt.moment.timestamp()),
-            deadline=attempt.deadline,
         )
         return pull.run()
 
@@ -256,7 +261,7 @@ class BackupRunner:
             }
         )
         way = self.targets.way_to(self.clients.get(attempt.client.id))
-        return describe(final, attempt.job, way, pulled.origins)
+        return describe(final, attempt.job, way, pulled.origins, pulled.whole_listing)
 
 
 def job_options(base: rsync.Options, job: Job, client: Client) -> rsync.Options:

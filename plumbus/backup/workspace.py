@@ -65,7 +65,7 @@ class Workspace:
         else:
             remove_tree(self.temporary)
             remove_tree(self.partial)
-        for file in (self.noted, self._apart_note):
+        for file in (self.noted, self.scanned, self._apart_note):
             file.unlink(missing_ok=True)
 
     def lay_out(self, *, alone: bool) -> None:

@@ -64,6 +64,32 @@ def scan_arguments(
         b'--outbuf=B',  # a call for each of very many lines would be most of its work
         b'--force',
         b'-ii',
+        b'--info=stats2',
+        *_selection(options),
+        *_remote_sources(alias, sources),
+        _folder(previous_tree),
+    ]
+
+
+def differences_arguments(
+    options: Options, shell: str, alias: str, sources: Sequence[str | bytes], previous_tree: Path
+) -> list[bytes]:
+    """Given absolute source paths, return a dry run that lists what differs from the last good tree, also what is gone.
+
+    It ends with statistics, by which one can tell whether that is all, and names each folder that it is done with on the way
+    (--debug=DEL2): else nobody could tell for a long time whether it goes on. Feed it with `source_feed`. Raise InvalidInput if
+    there are no paths.
+    """
+    return [
+        *_common(options, shell),
+        *_attributes(options),
+        b'--dry-run',
+        b'--outbuf=L',
+        b'--force',
+        b'-i',
+        b'--delete',
+        b'--info=stats2',
+        b'--debug=DEL2',
         *_selection(options),
         *_remote_sources(alias, sources),
         _folder(previous_tree),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbus.backup import execution, pull, runner
+from plumbus.backup import execution, rsync_runs, runner
 from plumbus.engine import Engine
 from plumbus.transfer import remote, ssh
 from tests.support.engines import running_engine
@@ -46,7 +46,7 @@ def short_waits(seconds: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         made = runner.job_options
         patch.setattr(runner, 'job_options', lambda *given: replace(made(*given), timeout_s=seconds))
-        for module in (execution, pull):
+        for module in (execution, rsync_runs):
             patch.setattr(module, 'IDLE_TIMEOUT_S', seconds + 1.0)
         block = ssh.COMMON_BLOCK.replace('ConnectTimeout 15', f'ConnectTimeout {seconds}')
         assert block != ssh.COMMON_BLOCK

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbus.backup import execution, pull, runner
+from plumbus.backup import execution, rsync_runs, runner
 from plumbus.engine import Engine
 from plumbus.errors import ClientError, InvalidInput, NotFound
 from plumbus.model import Backup, Status
@@ -120,7 +120,7 @@ def short_waits(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is noticed after three seconds instead of minutes."""
     made = runner.job_options
     monkeypatch.setattr(runner, 'job_options', lambda *given: replace(made(*given), timeout_s=3))
-    for module in (execution, pull):
+    for module in (execution, rsync_runs):
         monkeypatch.setattr(module, 'IDLE_TIMEOUT_S', 5.0)
 
 

@@ -3,6 +3,7 @@
 Needs root: owners, devices and trusted attributes are part of it. HISTORIES=1000 tries more of them, as a nightly run does.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -53,6 +54,7 @@ LINKS = [
     'utime',
     'exclude',
 ]
+UNLINKED = [name for name in EDITS if name not in {'link', 'choose sources', 'source becomes'}]
 NUMBERS = st.integers(0, 999)
 
 
@@ -126,6 +128,12 @@ class History:
             for number in day.removed[: len(self.kept)]:
                 self._remove(number % len(self.kept))
             self._check_shares()
+
+    def listed_twice(self, kept: Kept) -> bool:
+        """Whether the run that made a snapshot had to list all files after what differs."""
+        path = str(kept.path.relative_to(self.engine.settings.data_dir))
+        found = self.engine.backups.records.select(lambda raw: raw['backup_path'] == path).items
+        return any('could not be told for sure' in line for line in self.engine.backups.log_tail(found[0].id))
 
     def _remove(self, place: int) -> None:
         gone = self.kept.pop(place)
@@ -328,6 +336,17 @@ def test_rsync_itself_finds_no_difference(
             if source.is_dir() and not source.is_symlink():
                 copy = lived.kept[-1].path / 'tree' / str(source)[1:]
                 assert differences(source, copy) == ''
+
+
+@ONE_THIRD
+@given(days=histories(UNLINKED))
+def test_a_scan_that_tells_of_differences_alone_is_enough_where_there_are_no_hard_links(
+    engine: Engine, near: Near, workshop: Path, days: list[Day]
+) -> None:
+    with history(engine, near, workshop) as lived:
+        lived.live(days)
+        assert all(json.loads((kept.path / 'backup.json').read_text())['listing'] for kept in lived.kept)
+        assert not [kept.path for kept in lived.kept[1:] if lived.listed_twice(kept)]
 
 
 @settings(ONE_THIRD, max_examples=max(1, HISTORIES // 6))

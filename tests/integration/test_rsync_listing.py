@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from plumbus.backup.entries import entry_of
+from plumbus.backup.joining import listing_place
 from plumbus.cancellation import Cancellation
 from plumbus.transfer.items import (
     Item,
@@ -224,9 +226,17 @@ def test_it_reads_every_line_of_a_first_scan(zoo: Bench) -> None:
 
     assert told.outcome.exit_code == 0, told.outcome.error_lines
     assert_true(told, zoo)
-    assert told.rest == []
+    assert told.stats['files'] == len(told.items)
     assert all(item.is_new and item.checksum is None for item in told.items)
     assert not any(zoo.tree.iterdir())
+
+
+def test_it_lists_in_the_order_in_which_new_entries_are_put(zoo: Bench) -> None:
+    zoo.fetch_all()
+
+    entries = [entry_of(item) for item in zoo.scan().below]
+
+    assert entries == sorted(entries, key=listing_place)
 
 
 def test_it_reads_every_line_of_a_fetch(zoo: Bench) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plumbus.backup import execution, pull
+from plumbus.backup import execution, rsync_runs
 from plumbus.backup.attempt import Attempt
 from plumbus.backup.runner import BackupRunner
 from plumbus.cancellation import Cancellation
@@ -263,7 +263,7 @@ def test_cancel_ends_a_restore_on_both_sides(engine: Engine, sshd: Sshd, source:
 def test_a_client_that_falls_silent_is_given_up(
     engine: Engine, sshd: Sshd, big: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (pull, execution):
+    for module in (rsync_runs, execution):
         monkeypatch.setattr(module, 'IDLE_TIMEOUT_S', 2.0)
     job = job_for(engine, sshd, big, retries=0, **SLOW)
     backup = fetching(engine, sshd, job)
