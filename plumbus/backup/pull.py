@@ -18,6 +18,7 @@ from plumbus.backup.plain import NewLines
 from plumbus.backup.plan import Plan, Tally
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
+from plumbus.backup.reporting import readable
 from plumbus.backup.rsync_runs import RsyncRuns
 from plumbus.backup.scanning import Scanning
 from plumbus.backup.snapshots import Snapshot
