@@ -10,10 +10,10 @@ from typing import Any
 from plumbus.backup.finishing import Finishing, Pulled
 from plumbus.backup.guards import RoomGuard
 from plumbus.backup.linking import link_copy
-from plumbus.backup.plan import Tally
 from plumbus.backup.remains import entries_below
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshot, Snapshots
 from plumbus.backup.syncing import sync
+from plumbus.backup.tally import Tally
 from plumbus.backup.tree import relative_parts
 from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation

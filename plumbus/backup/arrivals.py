@@ -66,6 +66,11 @@ class Arrivals:
                 if tree.lstat(path).st_ino == last.lstat(path).st_ino:
                     self._came[path] = self._came[path]._replace(stored=False)
 
+    @property
+    def all_came(self) -> bool:
+        """Whether everything that was asked for is there, each as what it was asked for."""
+        return not (self._lost or self._turned)
+
     def outcome(self, scanned: Entry) -> Entry | None:
         """Given an entry as the scan saw it, return it as it lies in the tree now, None if it does not."""
         if self._is_lost(scanned.path):

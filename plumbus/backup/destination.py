@@ -18,6 +18,7 @@ from plumbus.transfer.items import Kind
 from plumbus.transfer.lookup import Found, look_up
 from plumbus.transfer.process import Outcome
 from plumbus.transfer.room import MOST_FOLDERS, Ahead, Room, look_ahead, rooms
+from plumbus.transfer.sources import WILDCARD
 from plumbus.transfer.ssh import SshSession
 
 KINDS: dict[int, Kind] = {stat.S_IFREG: 'file', stat.S_IFDIR: 'folder', stat.S_IFLNK: 'link'}
@@ -123,7 +124,7 @@ class OnClient:
 
     def prepare(self, target: bytes, *, make: bool) -> None:
         """Make the target folder where rsync alone would not call it as it should. Raise TransferFailed, Cancelled."""
-        if not (make and rsync.WILDCARD.search(target)):
+        if not (make and WILDCARD.search(target)):
             return
         scratch = self.connection.empty.parent / 'target'
         Path(os.fsdecode(os.fsencode(scratch) + target)).mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,9 @@ from plumbus.backup.checksums import DEFAULT_ALGORITHM, file_checksum
 from plumbus.backup.description import WholeListing
 from plumbus.backup.joining import Joined
 from plumbus.backup.manifest import Entry, ManifestWriter, read_manifest, share_checksums
-from plumbus.backup.plan import Tally
 from plumbus.backup.shortcomings import KEEP_OWNERS, NO_OWNERS
 from plumbus.backup.snapshots import Snapshot
+from plumbus.backup.tally import Tally
 from plumbus.backup.tree import Tree
 from plumbus.backup.workspace import Workspace
 from plumbus.model import Owners, Status
@@ -133,6 +133,29 @@ class Finishing:
         return self.previous is not None and resting.take_over(
             self.previous.manifest, self.workspace.manifest
         )
+
+    def write_changes(self, joined: Joined, outcome: Callable[[Entry], Entry | None]) -> bool:
+        """Given a listing made of the last one, of which all that is fresh came, write a manifest that rests on the last one.
+
+        Return False if it has to be a whole one.
+        """
+        last = self.previous.manifest if self.previous and joined.before.settled else None
+        depth = resting.ground(self.workspace.manifest, last) if last else 0
+        if not depth:
+            return False
+        self.pulled.tally, self.pulled.origins = joined.remaining()
+        with (
+            resting.ChangesWriter(self.workspace.manifest, depth) as manifest,
+            self.workspace.open_tree() as tree,
+        ):
+            for step in joined.steps:
+                if isinstance(step, int):
+                    manifest.take_step(step)
+                elif entry := outcome(joined.fresh[step]):
+                    self.pulled.tally.count(entry)
+                    manifest.add(self._counted(self._with_checksum(tree, entry)))
+        resting.shorten(self.workspace.manifest)
+        return True
 
     def count_changes(self, planned: Tally, dropped: list[Entry]) -> None:
         """Given what the scan counted and which files are missing nevertheless, count what this snapshot changed."""

@@ -2,11 +2,13 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from plumbus.backup.entries import ROOT
 from plumbus.backup.manifest import Entry
-from plumbus.backup.plan import Planner, Tally, as_before
+from plumbus.backup.plan import Planner, as_before
+from plumbus.backup.tally import Tally
 from plumbus.transfer.items import Item
 
 Place = tuple[tuple[int, bytes], ...]
@@ -15,12 +17,12 @@ Manifest = Callable[[], Iterable[Entry]]
 
 @dataclass(kw_only=True, slots=True)
 class Overview:
-    """What a manifest holds in all. `origins`: bytes of its files by the time of the snapshot that stored them; `marked`: some of
-    them were stored by its own."""
+    """What a manifest holds in all. `origins`: bytes of its files by the time of the snapshot that stored them; `settled`: each has
+    its checksum, and none says of itself that it was stored by that snapshot, as they did once."""
 
     tally: Tally
     origins: Counter[int]
-    marked: bool
+    settled: bool
 
     @property
     def entries(self) -> int:
@@ -31,18 +33,19 @@ class Overview:
 def overview(known: Iterable[Entry]) -> Overview:
     """Given the entries of a manifest without hard links, count them."""
     files = folders = 0
-    marked = False
+    settled = True
     origins: Counter[int] = Counter()
-    for _, kind, size, _, _, _, _, _, _, stored, _, _, born in known:
-        marked = marked or stored
+    for _, kind, size, _, _, _, _, checksum, _, stored, _, _, born in known:
+        settled = settled and not stored
         if kind == 'd':
             folders += 1
             continue
         files += 1
         if kind == 'f':
             origins[born] += size
+            settled = settled and checksum is not None
     return Overview(
-        tally=Tally(files=files, folders=folders, bytes=origins.total()), origins=origins, marked=marked
+        tally=Tally(files=files, folders=folders, bytes=origins.total()), origins=origins, settled=settled
     )
 
 
@@ -71,67 +74,108 @@ class Differences:
 
 @dataclass(slots=True)
 class Joined:
-    """The last manifest with what differs now. `fresh`: how that is listed."""
+    """The last manifest with what differs now. `fresh`: how that is listed, `left_out`: how it was. `steps` lead from the last
+    listing to the one of now: so many entries follow, or, if less than 0, are left out; or the path of a fresh one."""
 
     manifest: Manifest
     told: Differences
     before: Overview
     fresh: dict[bytes, Entry] = field(default_factory=dict)
+    left_out: list[Entry] = field(default_factory=list)
+    steps: list[int | bytes] = field(default_factory=list)
 
     @property
     def nothing_new(self) -> bool:
         """Whether the last manifest lists what is there now just as it would be listed."""
-        return not (self.fresh or self.told.gone or self.before.marked)
+        return self.before.settled and not (self.fresh or self.left_out)
 
     def plan(self, planner: Planner) -> int | None:
         """Let the planner have what differs, and return how many entries there are now; None if something is told as changed that
         nobody knew of. Raise TransferFailed if a name leads out of the tree.
         """
         planner.tally.add(self.before.tally)
-        entries, left = self.before.entries + len(self.told.new), len(self.told.changed)
-        for known in self.manifest() if self.told else ():
+        if not self.told:
+            self.steps.append(self.before.entries)
+            return self.before.entries
+        for item in self.told.new.values():
+            planner.place(item, None)
+        waiting = Waiting(self.fresh.values())
+        for known in self.manifest():
+            self.steps += waiting.before(known)
             path = known[0]
             if path in self.told.gone or path in self.told.new:
                 planner.miss(known)
-                entries -= 1
+                self._leave_out(known)
             elif path in self.told.changed:
-                planner.replace(self.told.changed[path], known)
-                left -= 1
-                if self.fresh[path] == as_before(known):  # a folder above the sources has a new time
-                    del self.fresh[path]
-        for item in self.told.new.values():
-            planner.place(item, None)
-        return None if left else entries
+                planner.replace(self.told.changed.pop(path), known)
+                self._exchange(known)
+            else:
+                self._step(1)
+        self.steps += waiting.rest
+        count = self.before.entries - len(self.left_out) + len(self.fresh)
+        return None if self.told.changed else count
+
+    def remaining(self) -> tuple[Tally, Counter[int]]:
+        """Return the counts and the origins of what is as it was."""
+        tally, origins = replace(self.before.tally), Counter(self.before.origins)
+        for known in self.left_out:
+            tally.uncount(known)
+            origins[known.born] -= known.size if known.kind == 'f' else 0
+        return tally, +origins
 
     def entries(self) -> Iterator[Entry]:
         """Yield all that there is now, in the order of a listing."""
-        waiting = Waiting(self.fresh[path] for path in self.told.new)
-        for known in self.manifest():
-            yield from waiting.before(known)
-            path = known[0]
-            if path not in self.told.gone and path not in self.told.new:
-                yield self.fresh.get(path) or as_before(known)
-        yield from waiting.rest
+        known = iter(self.manifest())
+        for step in self.steps:
+            if isinstance(step, bytes):
+                yield self.fresh[step]
+            else:
+                passed = islice(known, abs(step))
+                yield from (as_before(entry) for entry in passed if step > 0)
+
+    def _exchange(self, known: Entry) -> None:
+        if self.fresh[known.path] == as_before(known):  # a folder above the sources has a new time
+            del self.fresh[known.path]
+            self._step(1)
+        else:
+            self._leave_out(known)
+            self.steps.append(known.path)
+
+    def _leave_out(self, known: Entry) -> None:
+        self.left_out.append(known)
+        self._step(-1)
+
+    def _step(self, one: int) -> None:
+        last = self.steps[-1] if self.steps else b''
+        if isinstance(last, int) and (last > 0) is (one > 0):
+            self.steps[-1] = last + one
+        else:
+            self.steps.append(one)
 
 
 class Waiting:
     """New entries on their way into a listing: each goes before the first one that rsync would list after it."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self.rest = deque(sorted(entries, key=listing_place))
+        self._waiting = deque(sorted(entries, key=listing_place))
         self._folder = b''
 
-    def before(self, entry: Entry) -> Iterable[Entry]:
-        """Given the next entry of the listing, return those that go before it."""
-        if not self.rest:
-            return ()
+    @property
+    def rest(self) -> list[bytes]:
+        """The paths of those that go to the end."""
+        return [entry.path for entry in self._waiting]
+
+    def before(self, entry: Entry) -> list[bytes]:
+        """Given the next entry of the listing, return the paths of those that go before it."""
+        if not self._waiting:
+            return []
         folder, last = entry.path.rpartition(b'/')[0], self._folder
         self._folder = folder
-        if entry.kind != 'd' and folder == last != self.rest[0].path.rpartition(b'/')[0]:
-            return ()  # the files of a folder stand together
+        if entry.kind != 'd' and folder == last != self._waiting[0].path.rpartition(b'/')[0]:
+            return []  # the files of a folder stand together
         place, found = listing_place(entry), []
-        while self.rest and listing_place(self.rest[0]) < place:
-            found.append(self.rest.popleft())
+        while self._waiting and listing_place(self._waiting[0]) < place:
+            found.append(self._waiting.popleft().path)
         return found
 
 

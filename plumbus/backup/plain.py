@@ -10,7 +10,8 @@ from typing import TypeVar
 from plumbus.backup.changes import Plan
 from plumbus.backup.entries import ODD_PART, mode_bits
 from plumbus.backup.manifest import Entry
-from plumbus.backup.plan import Fields, Planner, Tally
+from plumbus.backup.plan import Fields, Planner
+from plumbus.backup.tally import Tally
 from plumbus.transfer.items import UNKNOWN_GROUP, seconds
 
 UNCHANGED = {b'.%c         ' % letter: chr(letter) for letter in b'fdL'}

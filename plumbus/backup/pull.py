@@ -15,17 +15,19 @@ from plumbus.backup.linking import fill
 from plumbus.backup.listing import OutputReader, nul_separated
 from plumbus.backup.manifest import Entry, ManifestWriter
 from plumbus.backup.plain import NewLines
-from plumbus.backup.plan import Plan, Tally
+from plumbus.backup.plan import Plan
 from plumbus.backup.readying import Readying
 from plumbus.backup.remains import entries_below
 from plumbus.backup.reporting import readable
 from plumbus.backup.rsync_runs import RsyncRuns
 from plumbus.backup.scanning import Scanning
 from plumbus.backup.snapshots import Snapshot
+from plumbus.backup.tally import Tally
 from plumbus.backup.tree import Tree
 from plumbus.backup.workspace import Workspace
 from plumbus.transfer import rsync
 from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.sources import source_feed
 
 MAX_WARNINGS = 100
 # To fetch so much once more, after a kill, costs less than a longer way for each of very many small files.
@@ -94,7 +96,7 @@ class Pull:
                 self.workspace.tree,
             )
             arguments = rsync.fetch_all_arguments(self.options, *where)
-            self._transfer(arguments, reader, rsync.source_feed(self.runs.source_paths))
+            self._transfer(arguments, reader, source_feed(self.runs.source_paths))
         doubtful = self.runs.pulled.exit_code != 0
         if noted.whole and not doubtful and not self.runs.retried:
             self._finishing().take_over(noted, came)
@@ -126,7 +128,13 @@ class Pull:
         if isinstance(listed, Listed) and self.previous is not None and listed.whole and plan.is_empty:
             finishing.take_over(listed, plan.tally, as_before=plan.as_before)
             return
-        finishing.write(listed.entries(), arrivals.outcome)
+        rests_on_last = (
+            isinstance(listed, Joined)
+            and arrivals.all_came
+            and finishing.write_changes(listed, arrivals.outcome)
+        )
+        if not rests_on_last:
+            finishing.write(listed.entries(), arrivals.outcome)
         finishing.count_changes(plan.tally, arrivals.dropped)
 
     def _keep_halves(self, tally: Tally) -> None:

@@ -29,16 +29,53 @@ NEAR = 64  # so many are compared at once: after each that differs it begins ane
 
 
 class ChangesWriter(ManifestWriter):
-    """Writes what is other than in the manifest below, which is read along. Entries in another order come out right, and long."""
+    """Writes what is to be other than in the manifest below, told step by step."""
 
     def __init__(self, path: Path, depth: int) -> None:
         super().__init__(path)
         self._header = {'format': FORMAT_OF_CHANGES, 'depth': depth}
+        self._run = 0  # entries that follow each other, to keep, or less than 0 to leave out
+
+    def take_step(self, number: int) -> None:
+        """Given how many of the next entries below follow here as well, or, if it is less than 0, are left out, note that."""
+        self._flush()
+        self.count += max(number, 0)
+        self._follow(number)
+
+    def _flush(self) -> None:
+        for entry in self._batch:
+            self._say(entry)
+        self._batch.clear()
+
+    def _end(self) -> None:
+        self._flush()
+        self._tell_run()
+
+    def _follow(self, number: int) -> None:
+        if number and (self._run > 0) is not (number > 0):
+            self._tell_run()
+        self._run += number
+
+    def _say(self, entry: Entry) -> None:
+        self._tell_run()
+        self._write(entry)
+
+    def _tell_run(self) -> None:
+        if self._run:
+            self._write(self._run)
+        self._run = 0
+
+
+class ComparingWriter(ChangesWriter):
+    """Finds out by itself what is other than in the manifest below, which is read along. Entries in another order come out right,
+    and long."""
+
+    def __init__(self, path: Path, depth: int) -> None:
+        super().__init__(path, depth)
         self._below = read_manifest(part(path, depth - 1))
         self._ahead: list[Entry] = []
         self._places: dict[bytes, int] = {}  # path → how many entries of all below come before it
         self._passed = 0
-        self._run = 0  # entries that follow each other, to keep, or less than 0 to leave out
 
     def _flush(self) -> None:
         batch = self._batch
@@ -54,7 +91,7 @@ class ChangesWriter(ManifestWriter):
         self._flush()
         self._pass(len(self._ahead), keep=False)
         while more := len(list(islice(self._below, AHEAD))):
-            self._count(more, keep=False)
+            self._follow(-more)
         self._tell_run()
 
     def _look_ahead(self) -> None:
@@ -76,31 +113,25 @@ class ChangesWriter(ManifestWriter):
     def _pass(self, number: int, *, keep: bool) -> None:
         del self._ahead[:number]
         self._passed += number
-        self._count(number, keep=keep)
-
-    def _count(self, number: int, *, keep: bool) -> None:
-        if number and (self._run > 0) is not keep:
-            self._tell_run()
-        self._run += number if keep else -number
-
-    def _say(self, entry: Entry) -> None:
-        self._tell_run()
-        self._write(entry)
-
-    def _tell_run(self) -> None:
-        if self._run:
-            self._write(self._run)
-        self._run = 0
+        self._follow(number if keep else -number)
 
 
 def writer_on(manifest: Path, last: Path | None) -> Callable[[Path], ManifestWriter]:
     """Given the manifest to come and that of the last snapshot, return what writes it, or another file beside it, on top of
     that one if it can."""
-    with suppress(StoreError, OSError):  # it was deleted meanwhile
-        depth = depth_of(last) + 1 if last and _is_long(last) else 0
-        if last and 0 < depth <= DEEPEST and _shared(last, manifest, part(manifest, depth - 1)):
-            return lambda path: ChangesWriter(path, depth)
+    if last and (depth := ground(manifest, last)):
+        return lambda path: ComparingWriter(path, depth)
     return ManifestWriter
+
+
+def ground(manifest: Path, last: Path) -> int:
+    """Given the manifest to come and that of the last snapshot, let it share what it may rest on, and return how deep that is; 0
+    if it is to be a whole one."""
+    with suppress(StoreError, OSError):  # it was deleted meanwhile
+        depth = depth_of(last) + 1 if _is_long(last) else 0
+        if 0 < depth <= DEEPEST and _shared(last, manifest, part(manifest, depth - 1)):
+            return depth
+    return 0
 
 
 def take_over(last: Path, manifest: Path) -> bool:

@@ -18,12 +18,12 @@ from plumbus.backup.guards import RoomGuard, StoreGuard, ran_full, shrunk, size
 from plumbus.backup.owners import told_of_owners
 from plumbus.backup.pace import Pace
 from plumbus.backup.patience import BY_HAND, Patience
-from plumbus.backup.plan import Tally
 from plumbus.backup.pull import Pull
 from plumbus.backup.reporting import Reporter
 from plumbus.backup.rsync_runs import RsyncRuns
 from plumbus.backup.snapshots import TIME_FORMAT, Snapshot, Snapshots
 from plumbus.backup.syncing import sync
+from plumbus.backup.tally import Tally
 from plumbus.backup.targets import Targets
 from plumbus.backup.workspace import Workspace
 from plumbus.cancellation import Cancellation

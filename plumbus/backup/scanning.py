@@ -21,6 +21,7 @@ from plumbus.backup.snapshots import Snapshot
 from plumbus.backup.workspace import Workspace
 from plumbus.transfer import rsync
 from plumbus.transfer.items import Item, TransferProgress
+from plumbus.transfer.sources import source_feed
 
 NOT_KEPT = 'left out, for without root and extended attributes no device file can be kept'
 LISTED_ANEW_S = 7 * 86400  # now and then every entry of a manifest is compared with the client again
@@ -72,7 +73,7 @@ class Scanning:
 
         reader = OutputReader(take, show, self.options.seal, skim)
         arguments = rsync.scan_arguments(options or self.options, *self._between(against))
-        outcome = self.runs.run(arguments, reader, rsync.source_feed(self.runs.source_paths))
+        outcome = self.runs.run(arguments, reader, source_feed(self.runs.source_paths))
         self.runs.accept(outcome, 'scan')
         reader.check()
         self.runs.warn(f'/{readable(path)}: {NOT_KEPT}' for path in reader.skipped)
@@ -102,7 +103,7 @@ class Scanning:
 
         reader = OutputReader(told.take, show, self.options.seal)
         arguments = rsync.differences_arguments(self.options, *self._between(tree))
-        outcome = self.runs.run(arguments, reader, rsync.source_feed(self.runs.source_paths))
+        outcome = self.runs.run(arguments, reader, source_feed(self.runs.source_paths))
         if outcome.exit_code in SOME_LEFT_OUT:
             return None
         self.runs.accept(outcome, 'scan')

@@ -5,19 +5,16 @@ is meant; and nothing outside the given tree is compared with, linked to or writ
 """
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plumbus.errors import InvalidInput
 from plumbus.transfer.items import OUT_FORMAT
+from plumbus.transfer.sources import literal, remote_sources
 
 MARK = 'PLUMBUS_RUN'
 SAFETY_NAME = '.plumbus-before-restore-'  # and a number: folders with what a restore took the place of
-WILDCARD = re.compile(rb'[*?[]')
-UNKNOWABLE = re.compile(rb'\\[*?[\]]')
-MEANS_MORE = re.compile(rb'[*?[\\]')
 PROGRAMS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
@@ -66,7 +63,7 @@ def scan_arguments(
         b'-ii',
         b'--info=stats2',
         *_selection(options),
-        *_remote_sources(alias, sources),
+        *remote_sources(alias, sources),
         _folder(previous_tree),
     ]
 
@@ -91,7 +88,7 @@ def differences_arguments(
         b'--info=stats2',
         b'--debug=DEL2',
         *_selection(options),
-        *_remote_sources(alias, sources),
+        *remote_sources(alias, sources),
         _folder(previous_tree),
     ]
 
@@ -110,7 +107,7 @@ def fetch_all_arguments(
         *_attributes(options),
         b'-ii',
         *_selection(options),
-        *_remote_sources(alias, sources),
+        *remote_sources(alias, sources),
         _folder(tree),
     ]
 
@@ -172,7 +169,7 @@ def push_arguments(  # noqa: PLR0917 -- the same first four as its sisters
         }),
         b'--',
         *(_local_source(tree, path, relative) for path in paths),
-        os.fsencode(alias) + b':' + _literal(into) if alias else into,
+        os.fsencode(alias) + b':' + literal(into) if alias else into,
     ]  # fmt: skip
 
 
@@ -279,36 +276,6 @@ def _selection(options: Options) -> list[bytes]:
     """
     excludes = [os.fsencode(f'--filter=-s {pattern}') for pattern in options.excludes]
     return [*_flags({'--one-file-system': options.one_file_system}), *excludes]
-
-
-def source_feed(sources: Sequence[str | bytes]) -> list[bytes] | None:
-    """Given source paths, return what the run is fed with on its stdin, None if it has them as arguments.
-
-    Where a name holds a backslash and a wildcard, rsync over here would not recognize what it has asked for, and refuse it.
-    Fed it does, unless one stands right before the other: raise InvalidInput for that.
-    """
-    given = [os.fsencode(path) for path in sources]
-    odd = [name for path in given for name in path.split(b'/') if b'\\' in name and WILDCARD.search(name)]
-    if any(UNKNOWABLE.search(name) for name in odd):
-        raise InvalidInput(
-            {'source_paths': 'must not hold a backslash right before one of the characters * ? [ ]'}
-        )
-    return [path + b'\0' for path in given] if odd else None
-
-
-def _remote_sources(alias: str, sources: Sequence[str | bytes]) -> list[bytes]:
-    if not sources:
-        raise InvalidInput({'source_paths': 'name what to back up'})
-    if source_feed(sources):
-        return [b'--recursive', b'--from0', b'--files-from=-', b'--', os.fsencode(alias) + b':/']
-    return [b'--', *(os.fsencode(alias) + b':' + _literal(os.fsencode(path)) for path in sources)]
-
-
-def _literal(path: bytes) -> bytes:
-    """The far side expands wildcards, and reads a backslash as an escape only in a name that holds one of them."""
-    return b'/'.join(
-        MEANS_MORE.sub(rb'\\\g<0>', name) if WILDCARD.search(name) else name for name in path.split(b'/')
-    )
 
 
 def _local_source(tree: Path, path: str | bytes, relative: bool) -> bytes:

@@ -32,8 +32,8 @@ from plumbus.transfer.rsync import (
     fetch_listed_arguments,
     push_arguments,
     scan_arguments,
-    source_feed,
 )
+from plumbus.transfer.sources import source_feed
 from tests.support.marks import needs_root, needs_rrsync
 from tests.support.sshd import IS_ROOT, RRSYNC
 from tests.support.zoo import make_zoo

@@ -44,6 +44,10 @@ def joined(*items: Item, known: list[Entry] = OLD) -> tuple[Joined, Plan, int | 
     told = Differences()
     for each in items:
         told.take(each)
+    return planned(told, known)
+
+
+def planned(told: Differences, known: list[Entry]) -> tuple[Joined, Plan, int | None]:
     join = Joined(lambda: known, told, overview(known))
     planner = Planner(iter(()), lambda entry: join.fresh.update({entry.path: entry}))
     count = join.plan(planner)
@@ -71,6 +75,11 @@ def test_a_manifest_whose_entries_say_that_it_stored_them_is_written_anew() -> N
     assert list(join.entries()) == [OLD[0], OLD[1]]
 
 
+def test_a_manifest_that_lacks_a_checksum_is_written_anew() -> None:
+    join, _, _ = joined(known=[OLD[0], OLD[1]._replace(checksum=None)])
+    assert not join.nothing_new
+
+
 def test_what_is_new_changed_and_gone_is_planned_and_counted() -> None:
     join, plan, count = joined(
         item('*deleting', 'd/b'), item('>f.st......', 'd/a', 15), item('>f+++++++++', 'd/aa', 7)
@@ -82,6 +91,9 @@ def test_what_is_new_changed_and_gone_is_planned_and_counted() -> None:
     assert (tally.files, tally.folders, tally.bytes) == (4, 3, 15 + 7 + 30 + 40)
     assert (tally.new, tally.changed, tally.deleted, tally.fetch_bytes) == (1, 1, 1, 22)
     assert count == len(list(join.entries())) == 7
+    remaining, origins = join.remaining()
+    assert (remaining.files, remaining.folders, remaining.bytes, origins) == (2, 3, 70, {5: 70})
+    assert join.steps == [1, -1, b'd/a', b'd/aa', -1, 4]
 
 
 def test_the_checksum_is_inherited_where_only_attributes_changed() -> None:
@@ -143,6 +155,5 @@ def test_a_listing_with_something_new_is_in_order_wherever_that_goes(seed: int) 
         if entry.path in new:
             told.take(item(f'{"cd" if entry.kind == "d" else ">f"}+++++++++', entry.path.decode()))
     known = [entry for entry in whole if entry.path not in new]
-    join = Joined(lambda: known, told, overview(known))
-    join.fresh = {entry.path: entry for entry in whole if entry.path in new}
-    assert list(join.entries()) == whole
+    join, _, _ = planned(told, known)
+    assert [entry.path for entry in join.entries()] == [entry.path for entry in whole]

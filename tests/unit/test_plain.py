@@ -10,7 +10,8 @@ from plumbus.backup.entries import entry_of
 from plumbus.backup.listing import OutputReader, Skim
 from plumbus.backup.manifest import Entry
 from plumbus.backup.plain import NewLines, UnchangedLines
-from plumbus.backup.plan import Plan, Planner, Tally
+from plumbus.backup.plan import Plan, Planner
+from plumbus.backup.tally import Tally
 from plumbus.transfer.items import Item
 
 SEAL = '0f' * 8

@@ -14,8 +14,8 @@ from plumbus.transfer.rsync import (
     fetch_listed_arguments,
     push_arguments,
     scan_arguments,
-    source_feed,
 )
+from plumbus.transfer.sources import source_feed
 
 SHELL = 'ssh -F /run/session/config'
 TREE = Path('/data/backups/pi-1/home-1/.incomplete/tree')
