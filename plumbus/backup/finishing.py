@@ -151,11 +151,28 @@ class Finishing:
             for step in joined.steps:
                 if isinstance(step, int):
                     manifest.take_step(step)
+                elif known := joined.around.get(step):
+                    self._write_folder(manifest, known, outcome)
                 elif entry := outcome(joined.fresh[step]):
                     self.pulled.tally.count(entry)
                     manifest.add(self._counted(self._with_checksum(tree, entry)))
         resting.shorten(self.workspace.manifest)
         return True
+
+    def _write_folder(
+        self,
+        manifest: resting.ChangesWriter,
+        known: Entry,
+        outcome: Callable[[Entry], Entry | None],
+    ) -> None:
+        """A folder that came along with something may have another time by now."""
+        entry = outcome(known)
+        entry = entry and self._counted(entry)
+        if entry == known:
+            manifest.take_step(1)
+        else:
+            manifest.take_step(-1)
+            manifest.add_all([entry] if entry else [])
 
     def count_changes(self, planned: Tally, dropped: list[Entry]) -> None:
         """Given what the scan counted and which files are missing nevertheless, count what this snapshot changed."""

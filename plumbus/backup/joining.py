@@ -71,17 +71,29 @@ class Differences:
         else:
             self.changed[item.path] = item
 
+    def folders_above(self) -> set[bytes]:
+        """Return the folders on the way to all of it."""
+        found: set[bytes] = set()
+        for path in (*self.new, *self.changed, *self.gone):
+            above = path.rpartition(b'/')[0]
+            while above and above not in found:
+                found.add(above)
+                above = above.rpartition(b'/')[0]
+        return found
+
 
 @dataclass(slots=True)
 class Joined:
-    """The last manifest with what differs now. `fresh`: how that is listed, `left_out`: how it was. `steps` lead from the last
-    listing to the one of now: so many entries follow, or, if less than 0, are left out; or the path of a fresh one."""
+    """The last manifest with what differs now. `fresh`: how that is listed, `left_out`: how it was; `around`: unchanged folders on
+    the way to it, which come along with it. `steps` lead from the last listing to the one of now: so many entries follow, or,
+    if less than 0, are left out; or the path of a fresh one or of such a folder."""
 
     manifest: Manifest
     told: Differences
     before: Overview
     fresh: dict[bytes, Entry] = field(default_factory=dict)
     left_out: list[Entry] = field(default_factory=list)
+    around: dict[bytes, Entry] = field(default_factory=dict)
     steps: list[int | bytes] = field(default_factory=list)
 
     @property
@@ -99,7 +111,7 @@ class Joined:
             return self.before.entries
         for item in self.told.new.values():
             planner.place(item, None)
-        waiting = Waiting(self.fresh.values())
+        waiting, above = Waiting(self.fresh.values()), self.told.folders_above()
         for known in self.manifest():
             self.steps += waiting.before(known)
             path = known[0]
@@ -109,6 +121,8 @@ class Joined:
             elif path in self.told.changed:
                 planner.replace(self.told.changed.pop(path), known)
                 self._exchange(known)
+            elif path in above:
+                self._set_apart(known)
             else:
                 self._step(1)
         self.steps += waiting.rest
@@ -128,7 +142,7 @@ class Joined:
         known = iter(self.manifest())
         for step in self.steps:
             if isinstance(step, bytes):
-                yield self.fresh[step]
+                yield self.fresh.get(step) or self.around[next(known).path]
             else:
                 passed = islice(known, abs(step))
                 yield from (as_before(entry) for entry in passed if step > 0)
@@ -136,10 +150,14 @@ class Joined:
     def _exchange(self, known: Entry) -> None:
         if self.fresh[known.path] == as_before(known):  # a folder above the sources has a new time
             del self.fresh[known.path]
-            self._step(1)
+            self._set_apart(known)
         else:
             self._leave_out(known)
             self.steps.append(known.path)
+
+    def _set_apart(self, known: Entry) -> None:
+        self.around[known.path] = as_before(known)
+        self.steps.append(known.path)
 
     def _leave_out(self, known: Entry) -> None:
         self.left_out.append(known)

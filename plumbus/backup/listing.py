@@ -20,6 +20,7 @@ from plumbus.transfer.items import (
 
 MAX_UNREAD = 10
 MAX_SKIPPED = 100
+ONE_READ = 2048  # bytes of names
 RETRIED = re.compile(
     rb'WARNING: (.{1,16384}) failed verification -- update (?:discarded|retained) \(will try again\)',
     re.DOTALL,
@@ -116,6 +117,14 @@ def retried_file(line: bytes) -> bytes | None:
 
 
 def nul_separated(paths: list[bytes]) -> Iterator[bytes]:
-    """Given paths, yield them as --files-from --from0 reads them (rsync(1)), in chunks."""
-    for start in range(0, len(paths), 1000):
-        yield b''.join(path + b'\0' for path in paths[start : start + 1000])
+    """Given paths, yield them as --files-from --from0 reads them (rsync(1)), in chunks.
+
+    Our rsync refuses what comes for a name that it had to read in three pieces (3.5.0). So very long ones go first, each where
+    one of its reads begins; empty names are passed over.
+    """
+    long = [path for path in paths if len(path) >= ONE_READ]
+    if long:
+        yield b''.join(path.ljust((len(path) // ONE_READ + 1) * ONE_READ, b'\0') for path in long)
+    short = [path for path in paths if len(path) < ONE_READ] if long else paths
+    for start in range(0, len(short), 1000):
+        yield b''.join(path + b'\0' for path in short[start : start + 1000])

@@ -15,6 +15,7 @@ import pytest
 
 from plumbus.backup.entries import entry_of
 from plumbus.backup.joining import listing_place
+from plumbus.backup.listing import nul_separated
 from plumbus.cancellation import Cancellation
 from plumbus.transfer.items import (
     Item,
@@ -120,7 +121,7 @@ class Bench:
         )
 
     def fetch(self, paths: Iterable[bytes]) -> Told:
-        feed = (path + b'\0' for path in paths)
+        feed = nul_separated(list(paths))
         return self.rsync(fetch_listed_arguments(self.options, str(self.shell), 'x', self.tree), feed)
 
     def push(
@@ -229,6 +230,21 @@ def test_it_reads_every_line_of_a_first_scan(zoo: Bench) -> None:
     assert told.stats['files'] == len(told.items)
     assert all(item.is_new and item.checksum is None for item in told.items)
     assert not any(zoo.tree.iterdir())
+
+
+def test_it_fetches_what_has_a_very_long_name_wherever_that_stands(bench: Bench) -> None:
+    folder = bench.source
+    for _ in range(19):
+        folder /= 'y' * 150
+    os.makedirs(folder)
+    (folder.parents[9] / 'a').write_text('first')
+    (folder / 'file').write_text('last')
+    asked = [os.fsencode(path).lstrip(b'/') for path in (folder.parents[9] / 'a', folder / 'file')]
+
+    told = bench.fetch(asked)
+
+    assert told.outcome.exit_code == 0, told.outcome.error_lines
+    assert bench.differences() == []
 
 
 def test_it_lists_in_the_order_in_which_new_entries_are_put(zoo: Bench) -> None:

@@ -93,7 +93,7 @@ def test_what_is_new_changed_and_gone_is_planned_and_counted() -> None:
     assert count == len(list(join.entries())) == 7
     remaining, origins = join.remaining()
     assert (remaining.files, remaining.folders, remaining.bytes, origins) == (2, 3, 70, {5: 70})
-    assert join.steps == [1, -1, b'd/a', b'd/aa', -1, 4]
+    assert join.steps == [b'd', -1, b'd/a', b'd/aa', -1, 4]
 
 
 def test_the_checksum_is_inherited_where_only_attributes_changed() -> None:
