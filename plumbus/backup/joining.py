@@ -51,8 +51,10 @@ def overview(known: Iterable[Entry]) -> Overview:
 
 @dataclass(slots=True)
 class Differences:
-    """Takes the items of a scan that tells of nothing unchanged. `linked`: hard links are among them."""
+    """Takes the items of a scan that tells of nothing unchanged. `linked`: hard links are among them. `above`: folders that lead to
+    the sources; new times of theirs alone say nothing, they come along with what does differ."""
 
+    above: frozenset[bytes] = frozenset()
     new: dict[bytes, Item] = field(default_factory=dict)
     changed: dict[bytes, Item] = field(default_factory=dict)
     gone: set[bytes] = field(default_factory=set)
@@ -68,7 +70,7 @@ class Differences:
             self.gone.add(item.path)
         elif item.is_new:
             self.new[item.path] = item
-        else:
+        elif not (item.only_times and item.path in self.above):
             self.changed[item.path] = item
 
     def folders_above(self) -> set[bytes]:
@@ -111,23 +113,38 @@ class Joined:
             return self.before.entries
         for item in self.told.new.values():
             planner.place(item, None)
-        waiting, above = Waiting(self.fresh.values()), self.told.folders_above()
+        told, above, waiting = self.told, self.told.folders_above(), Waiting(self.fresh.values())
+        kept = 0
         for known in self.manifest():
-            self.steps += waiting.before(known)
             path = known[0]
-            if path in self.told.gone or path in self.told.new:
+            if waiting.is_near(known) and (placed := waiting.before(known)):
+                self._follow(kept)
+                self.steps += placed
+                kept = 0
+            if (
+                path not in above
+                and path not in told.changed
+                and path not in told.gone
+                and path not in told.new
+            ):
+                kept += 1
+                continue
+            self._follow(kept)
+            kept = 0
+            if path in told.gone or path in told.new:
                 planner.miss(known)
                 self._leave_out(known)
-            elif path in self.told.changed:
-                planner.replace(self.told.changed.pop(path), known)
-                self._exchange(known)
-            elif path in above:
-                self._set_apart(known)
+            elif path in told.changed:
+                planner.replace(told.changed.pop(path), known)
+                self._leave_out(known)
+                self.steps.append(path)
             else:
-                self._step(1)
+                self.around[path] = as_before(known)
+                self.steps.append(path)
+        self._follow(kept)
         self.steps += waiting.rest
         count = self.before.entries - len(self.left_out) + len(self.fresh)
-        return None if self.told.changed else count
+        return None if told.changed else count
 
     def remaining(self) -> tuple[Tally, Counter[int]]:
         """Return the counts and the origins of what is as it was."""
@@ -147,28 +164,16 @@ class Joined:
                 passed = islice(known, abs(step))
                 yield from (as_before(entry) for entry in passed if step > 0)
 
-    def _exchange(self, known: Entry) -> None:
-        if self.fresh[known.path] == as_before(known):  # a folder above the sources has a new time
-            del self.fresh[known.path]
-            self._set_apart(known)
-        else:
-            self._leave_out(known)
-            self.steps.append(known.path)
-
-    def _set_apart(self, known: Entry) -> None:
-        self.around[known.path] = as_before(known)
-        self.steps.append(known.path)
-
     def _leave_out(self, known: Entry) -> None:
         self.left_out.append(known)
-        self._step(-1)
-
-    def _step(self, one: int) -> None:
         last = self.steps[-1] if self.steps else b''
-        if isinstance(last, int) and (last > 0) is (one > 0):
-            self.steps[-1] = last + one
+        if isinstance(last, int) and last < 0:
+            self.steps[-1] = last - 1
         else:
-            self.steps.append(one)
+            self.steps.append(-1)
+
+    def _follow(self, kept: int) -> None:
+        self.steps += [kept] if kept else []
 
 
 class Waiting:
@@ -176,24 +181,27 @@ class Waiting:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._waiting = deque(sorted(entries, key=listing_place))
-        self._folder = b''
+        self._here = True  # what lies in no folder comes first
 
     @property
     def rest(self) -> list[bytes]:
         """The paths of those that go to the end."""
         return [entry.path for entry in self._waiting]
 
+    def is_near(self, entry: Entry) -> bool:
+        """Given the next entry of the listing, return whether one may go before it: a folder's files follow its own entry."""
+        if entry[1] != 'd':
+            return self._here
+        self._here = bool(self._waiting) and self._waiting[0].path.rpartition(b'/')[0] == entry[0]
+        return bool(self._waiting)
+
     def before(self, entry: Entry) -> list[bytes]:
         """Given the next entry of the listing, return the paths of those that go before it."""
-        if not self._waiting:
-            return []
-        folder, last = entry.path.rpartition(b'/')[0], self._folder
-        self._folder = folder
-        if entry.kind != 'd' and folder == last != self._waiting[0].path.rpartition(b'/')[0]:
-            return []  # the files of a folder stand together
         place, found = listing_place(entry), []
         while self._waiting and listing_place(self._waiting[0]) < place:
             found.append(self._waiting.popleft().path)
+        if found and entry.kind == 'd':
+            self.is_near(entry)
         return found
 
 

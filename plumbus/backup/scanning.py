@@ -81,7 +81,7 @@ class Scanning:
 
     def _differences(self, previous: Snapshot, whole: WholeListing) -> tuple[Plan, Joined] | None:
         """The same, from what differs alone; None unless that is all, and fits together."""
-        told = Differences()
+        told = Differences(folders_above(self.runs.source_paths))
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix='overview') as helper:
             before = helper.submit(lambda: overview(read_manifest(previous.manifest)))
             listed = self._list_differences(previous.tree, told, whole)
