@@ -1,6 +1,7 @@
 """Reads in one go what most lines of a listing are: files, folders and symbolic links, new or unchanged. See items.py."""
 
 import stat
+from binascii import unhexlify
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,7 +9,7 @@ from time import gmtime
 from typing import TypeVar
 
 from plumbus.backup.changes import Plan
-from plumbus.backup.entries import ODD_PART, mode_bits
+from plumbus.backup.entries import is_odd, mode_bits
 from plumbus.backup.manifest import Entry
 from plumbus.backup.plan import Fields, Planner
 from plumbus.backup.tally import Tally
@@ -131,6 +132,45 @@ class NewNames:
         return told is not None and self.take(*told)
 
 
+@dataclass(slots=True)
+class NewEntries:
+    """Hands over the entries of files and folders that a first run brings: `take` gets how rsync tells it (`>f+++++++++`) and the
+    entry. `moment` is the snapshot's, in seconds; `seal` is that of our rsync."""
+
+    take: Callable[[str, Entry], None]
+    moment: int
+    seal: str
+    _kinds: dict[bytes, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kinds = _sealed({change: change.decode() for change in CREATED}, self.seal)
+
+    def skim(self, lines: list[bytes], start: int, algorithm: str | None) -> int:
+        """Given lines and what checksums are by, return the place of the first from `start` on that is not plain."""
+        return _first_left(lines, start, lambda line: self._keep(line, algorithm))
+
+    def _keep(self, line: bytes, algorithm: str | None) -> bool:
+        parts = line.split(b'|', COLUMNS - 1)
+        change = self._kinds.get(parts[0])
+        if change is None or len(parts) != COLUMNS or not parts[1].isdigit():
+            return False
+        _, told_size, time, mode, uid, gid, told_checksum, rest = parts
+        name, _, extra = rest.partition(b'//')
+        checksum = told_checksum.rstrip()
+        is_file = change[1] == 'f'
+        if b'\\#' in name or extra.strip(b'/') or is_odd(name) or bool(checksum.strip(b'0')) != is_file:
+            return False
+        try:
+            attributes = _attributes(b'%b|%b|%b' % (mode, uid, gid))
+            content = (unhexlify(checksum), algorithm) if is_file else (None, None)
+        except ValueError:
+            return False
+        size, born = (int(told_size), self.moment) if is_file else (0, 0)
+        fields = (name, change[1], size, seconds(time), *attributes, *content, False, False, None, born)
+        self.take(change, tuple.__new__(Entry, fields))
+        return True
+
+
 def new_in_plan(plan: Plan, seal: str) -> NewNames:
     """Given a plan and the seal of our rsync, return what lets it keep what is new."""
 
@@ -152,7 +192,7 @@ def _plain_new(line: bytes, kinds: Mapping[bytes, AnyKind]) -> tuple[AnyKind, in
     if kind is None or len(parts) != COLUMNS or not parts[1].isdigit():
         return None
     name = parts[-1].partition(b'//')[0]
-    if b'\\#' in name or ODD_PART.search(name):
+    if b'\\#' in name or is_odd(name):
         return None
     return kind, int(parts[1]), parts[2], name
 

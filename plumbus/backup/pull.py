@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from plumbus.backup.arrivals import Arrivals, lies_there
 from plumbus.backup.entries import entry_of
 from plumbus.backup.finishing import Finishing, Listed, Pulled
+from plumbus.backup.first_copy import FirstCopy
 from plumbus.backup.guards import RoomGuard, size
 from plumbus.backup.joining import Joined
 from plumbus.backup.linking import fill
@@ -78,17 +79,15 @@ class Pull:
         self._announce()
         self._keep_halves(tally)
         self.room.check(self.runs.pulled.tally.fetch_bytes, self.runs.pulled.tally.inodes)
-        came = Tally()
         with ManifestWriter(self.workspace.noted) as writer:
             noted = Listed(self.workspace.noted, writer)
-
-            def take(item: Item) -> None:
-                if not item.is_deleted:
-                    entry = entry_of(item, algorithm=reader.algorithm, born=self.moment)
-                    came.see(item, entry)
-                    noted.add(entry)
-
-            reader = OutputReader(take, self._show_transfer, self.options.seal)
+            copy = FirstCopy(
+                noted=noted,
+                reporter=self.runs.reporter,
+                moment=self.moment,
+                seal=self.options.seal,
+                look=self.room.look,
+            )
             where = (
                 self.runs.session.rsync_shell,
                 self.runs.session.alias,
@@ -96,10 +95,10 @@ class Pull:
                 self.workspace.tree,
             )
             arguments = rsync.fetch_all_arguments(self.options, *where)
-            self._transfer(arguments, reader, source_feed(self.runs.source_paths))
+            self._transfer(arguments, copy.reader, source_feed(self.runs.source_paths))
         doubtful = self.runs.pulled.exit_code != 0
         if noted.whole and not doubtful and not self.runs.retried:
-            self._finishing().take_over(noted, came)
+            self._finishing().take_over(noted, copy.came)
             return
         with self.workspace.open_tree() as tree:
 
