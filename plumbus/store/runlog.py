@@ -146,7 +146,10 @@ def _unpacked(file: BinaryIO) -> Iterator[bytes]:
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
     except zstandard.ZstdError as error:
-        raise StoreError('The log of this run is damaged.') from error
+        raise StoreError(
+            'The log of this run is damaged.',
+            'Its record tells how it ended; later runs have logs of their own.',
+        ) from error
 
 
 def _encoded(line: str) -> bytes:

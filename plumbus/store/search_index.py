@@ -17,7 +17,17 @@ from typing import Any, NamedTuple
 
 from plumbus.errors import StoreError
 from plumbus.store.disk import make_private_folder, plain_errors
-from plumbus.store.search_tables import ENTER, ENTERING, LEAVE_ALL, LEAVE_TOLD, REOPEN, STAY, TABLES, UNHELD
+from plumbus.store.search_tables import (
+    ENTER,
+    ENTERING,
+    LEAVE_ALL,
+    LEAVE_TOLD,
+    NAME,
+    REOPEN,
+    STAY,
+    TABLES,
+    UNHELD,
+)
 
 VERSION = 3
 BUSY_S = 30
@@ -31,9 +41,9 @@ SCOPES = {
 NEWEST = 'SELECT ifnull(max(id), 0) FROM backups WHERE job_id = ?'
 KNOWN = 'SELECT id, job_id, client_id FROM backups'
 NEAR = ' WHERE job_id IN (SELECT job_id FROM backups WHERE id IN (SELECT value FROM json_each(?)))'
-COLUMNS = """
-SELECT names.id, folders.id, folders.job_id, folders.path, ifnull(names.name, CAST(names.folded AS BLOB)), first, ifnull(last, 9223372036854775807), kind, size, modified
-"""
+COLUMNS = f"""
+SELECT names.id, folders.id, folders.job_id, folders.path, {NAME}, first, ifnull(last, 9223372036854775807), kind, size, modified
+"""  # nosec B608 -- fixed texts
 # CROSS JOIN keeps the order: from names, of which few match, or from the folders of a job, or from folders that match.
 BY_NAME = 'FROM names CROSS JOIN files ON files.name_id = names.id CROSS JOIN folders ON folders.id = files.folder_id'
 BY_FOLDER = 'FROM folders CROSS JOIN files ON files.folder_id = folders.id CROSS JOIN names ON names.id = files.name_id'

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from plumbus.errors import PlumbusError
 from plumbus.transfer.items import Kind
-from plumbus.transfer.lookup import IDLE_TIMEOUT_S, Found
+from plumbus.transfer.lookup import Found
 from plumbus.transfer.ssh import SshSession
 from plumbus.transfer.words import shell_word
 
@@ -51,7 +51,7 @@ class Ahead(NamedTuple):
 
 def rooms(session: SshSession, folders: Sequence[bytes], *, sudo: bool = False) -> list[Room | None]:
     """Given up to 64 absolute folders, return of each the room on its disk, None where that cannot be told. Raise Cancelled."""
-    told = _ask(session, [], folders, sudo=sudo, limit_s=LIMIT_S)
+    told = _ask(session, [], folders, sudo=sudo)
     return [_room(line) for line in told] if len(told) == len(folders) else [None] * len(folders)
 
 
@@ -74,24 +74,29 @@ def _ask(
     folders: Sequence[bytes],
     *,
     sudo: bool = False,
-    limit_s: float | None = None,
 ) -> list[bytes]:
+    """The lines that the script told; of a shell that says more than it was asked one too many, however much that is."""
     words = ' '.join(shell_word(word) for word in (*paths, *folders))
     lines: list[bytes] = []
+
+    def take(said: list[bytes]) -> None:
+        lines.extend(line for line in said if line.startswith(BEGINNING))
+        del lines[len(paths) + len(folders) + 1 :]
+
     try:
         session.shared.run(
             session.ssh_argv(
                 f'exec sh -c {shlex.quote(SCRIPT)} {"sudo" if sudo else "self"} {len(paths)} {words}'
             ),
             env=session.env,
-            on_output=lines.extend,
-            idle_timeout_s=limit_s or IDLE_TIMEOUT_S,
-            time_limit_s=limit_s,
+            on_output=take,
+            idle_timeout_s=LIMIT_S,
+            time_limit_s=LIMIT_S,
         )
     except PlumbusError:
         lines = []
     session.cancellation.check()
-    return [line for line in lines if line.startswith(BEGINNING)]
+    return lines
 
 
 def _room(line: bytes) -> Room | None:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from plumbus.transfer import room
 from plumbus.transfer.room import Ahead, look_ahead, rooms
 from plumbus.transfer.ssh import SshSession
 from tests.support.near import Near
@@ -63,10 +64,10 @@ def test_it_tells_the_room_even_of_folders_that_are_to_be_made(session: SshSessi
     ahead = look_ahead(session, [new], [new, newer, os.fsencode(there)])
     assert ahead is not None
     assert ahead.found == {}
-    disks = {(room.disk, room.sure) for room in ahead.rooms.values() if room}
+    disks = {(one.disk, one.sure) for one in ahead.rooms.values() if one}
     assert len(disks) == 1
     assert disks.pop()[1]
-    assert [bool(room and room.free > 0) for room in rooms(session, [new, newer])] == [True, True]
+    assert [bool(one and one.free > 0) for one in rooms(session, [new, newer])] == [True, True]
 
 
 @pytest.mark.parametrize('said', ['', 'PLUMBUS n', 'PLUMBUS n\nPLUMBUS x', 'PLUMBUS n\nPLUMBUS n\nPLUMBUS n'])
@@ -77,5 +78,14 @@ def test_what_does_not_tell_of_each_path_tells_nothing(
         return ['printf', '%s\n', said]
 
     monkeypatch.setattr(Near, 'ssh_argv', ssh_argv)
+    assert look_ahead(session, [b'/a', b'/b'], []) is None
+    assert rooms(session, [b'/a', b'/b']) == [None, None]
+
+
+def test_a_shell_that_says_more_and_more_is_heard_for_a_while_only(
+    session: SshSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, 'LIMIT_S', 0.5)
+    monkeypatch.setattr(Near, 'ssh_argv', lambda *_: ['yes', 'PLUMBUS n'])
     assert look_ahead(session, [b'/a', b'/b'], []) is None
     assert rooms(session, [b'/a', b'/b']) == [None, None]
