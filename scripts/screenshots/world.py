@@ -33,8 +33,12 @@ def enter() -> None:
 
 
 def _furnish(folder: Path) -> None:
-    run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'sample', folder)
-    root, upper, work = (folder / name for name in ('root', 'upper', 'work'))
+    system, disk = folder / 'system', folder / 'disk'
+    # Each in a tmpfs of its own: the kernel never frees a disk that is mounted below the image of itself.
+    for path in (system, disk):
+        path.mkdir()
+        run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'sample', path)
+    root, upper, work = (system / name for name in ('root', 'upper', 'work'))
     for path in (root, upper, work):
         path.mkdir()
     run('mount', '-t', 'overlay', 'sample', '-o', f'lowerdir=/,upperdir={upper},workdir={work}', root)
@@ -43,7 +47,7 @@ def _furnish(folder: Path) -> None:
         run('mount', '--rbind', path, f'{root}{path}')
     run('ip', 'link', 'set', 'lo', 'up')
     run('ip', 'route', 'add', 'local', NETWORK, 'dev', 'lo')
-    _give_disk(folder / 'disk', root / 'data')
+    _give_disk(disk / 'image', root / 'data')
     os.chroot(root)
     os.chdir(ROOT)
 
