@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from nicegui import ui
 
+from pages.widgets.curve import Curve
 from pages.widgets.text import Text, box
 from pages.wording import count, duration, phase, plural, rate, size
 from plumbus.model import Progress
@@ -12,7 +13,6 @@ from plumbus.model import Progress
 POINTS = 120
 POINT_S = 1.0
 VAGUE_S = 600  # from here on seconds are not worth telling
-SPARK_COLOUR = '#5C7CFA'  # reads well on the light and on the dark card
 
 
 class ProgressPanel:
@@ -30,7 +30,7 @@ class ProgressPanel:
                 with box('figures'):
                     self._figures = Text('')
                     self._left = Text('', 'left')
-        self._spark = ui.echart(_spark_options()).classes('spark')
+        self._spark = Curve().classes('spark')
         self._spark.props['aria-hidden'] = 'true'
         self._current = box('current mono')
         with self._current:
@@ -56,8 +56,7 @@ class ProgressPanel:
         self._drawn = now
         self._rates = [*self._rates, rate_bps][-POINTS:]
         self._spark.visible = len(self._rates) > 2
-        self._spark.options['series'][0]['data'] = self._rates
-        self._spark.update()
+        self._spark.show(self._rates)
 
 
 def bar(name: str) -> ui.linear_progress:
@@ -101,23 +100,3 @@ def _files(progress: Progress) -> list[str]:
         return [plural(progress.files, 'file')]
     several = progress.files_total > 1  # one alone is named below
     return [f'{count(progress.files)} of {plural(progress.files_total, "file")}'] if several else []
-
-
-def _spark_options() -> dict[str, object]:
-    axis = {'show': False, 'boundaryGap': False}
-    line = {'color': SPARK_COLOUR, 'width': 2}
-    series = {
-        'type': 'line',
-        'data': [],
-        'showSymbol': False,
-        'smooth': True,
-        'lineStyle': line,
-        'areaStyle': {'color': SPARK_COLOUR, 'opacity': 0.14},
-    }
-    return {
-        'animation': False,
-        'grid': {'left': 0, 'right': 0, 'top': 4, 'bottom': 0},
-        'xAxis': {'type': 'category', **axis},
-        'yAxis': {'type': 'value', 'min': 0, **axis},
-        'series': [series],
-    }

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from nicegui import ui
-
+from pages.widgets.curve import Curve
 from pages.widgets.text import Text, box, card
 from pages.wording import size
 
-COLOUR = '#5C7CFA'  # reads well on the light and on the dark card
 LEAST_DAYS = 3
 
 
@@ -46,29 +44,11 @@ def _draw_trend(trend: Sequence[Mapping[str, Any]]) -> None:
     if len(trend) < LEAST_DAYS:
         return
     first, last = trend[0], trend[-1]
-    chart = ui.echart(_options(trend)).classes('trend')
+    curve = Curve([day['bytes'] for day in trend]).classes('trend')
     began = date.fromisoformat(first['day'])
     day = f'{began.day} {began:%b}'
     words = f'Snapshots took {size(first["bytes"])} on {day} and take {size(last["bytes"])} now'
-    chart.props['role'], chart.props['aria-label'] = 'img', words
+    curve.props['role'], curve.props['aria-label'] = 'img', words
     with box('row-line small sub'):
         Text(f'{day}: {size(first["bytes"])}', 'grow')
         Text(f'now: {size(last["bytes"])}')
-
-
-def _options(trend: Sequence[Mapping[str, Any]]) -> dict[str, object]:
-    series = {
-        'type': 'line',
-        'data': [day['bytes'] for day in trend],
-        'showSymbol': False,
-        'lineStyle': {'color': COLOUR, 'width': 2},
-        'areaStyle': {'color': COLOUR, 'opacity': 0.14},
-    }
-    axis = {'show': False, 'boundaryGap': False}
-    return {
-        'animation': False,
-        'grid': {'left': 0, 'right': 0, 'top': 4, 'bottom': 0},
-        'xAxis': {'type': 'category', 'data': [day['day'] for day in trend], **axis},
-        'yAxis': {'type': 'value', 'min': 0, **axis},
-        'series': [series],
-    }

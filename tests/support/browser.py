@@ -115,7 +115,8 @@ def visiting(
     complaints.watch(page)
     yield page
     context.close()
-    assert [told for told in complaints.found if not expected.search(told)] == []
+    wrong = [told for told in complaints.found if not expected.search(told)]
+    assert not wrong, 'The browser complained:\n' + '\n'.join(wrong)
 
 
 def log_in(page: Page) -> None:

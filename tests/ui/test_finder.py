@@ -83,19 +83,3 @@ async def test_one_file_alone_is_named_and_not_counted(user: User) -> None:
         await user.should_not_see('of 1 file')
         panel.show(film.model_copy(update={'files_total': 3}))
         await user.should_see('0 of 3 files')
-
-
-async def test_the_curve_is_drawn_once_a_second_at_the_most(user: User) -> None:
-    from pages.widgets.progress import POINTS, ProgressPanel
-
-    await user.open('/settings')
-    seconds = 0.0
-    assert user.client
-    with user.client:
-        panel = ProgressPanel(Progress(phase='fetching'), timer=lambda: seconds)
-        chart = next(one for one in user.client.elements.values() if isinstance(one, ui.echart))
-        for _ in range(POINTS * 8):
-            seconds += 0.25
-            panel.show(Progress(phase='fetching', rate_bps=seconds))
-            assert len(chart.options['series'][0]['data']) <= min(POINTS, seconds + 1)
-    assert chart.options['series'][0]['data'][-1] == seconds
