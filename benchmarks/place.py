@@ -1,4 +1,4 @@
-"""Where the benchmark takes place: a private sshd, the files of the client, and a store on an ext4 of its own."""
+"""Where the benchmark takes place: a private sshd, the files of the client, and a store, each on an ext4 of its own."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Place:
     @property
     def arrivals(self) -> Path:
         """Where restored files arrive; belongs to the login of the client."""
-        return self.sshd.folder / 'arrivals'
+        return self.folder / 'client' / 'arrivals'
 
     @property
     def ssh(self) -> str:
@@ -63,7 +63,7 @@ class Place:
 
     def settle(self) -> None:
         """Write out what is in memory, so that no one's writes are another's time."""
-        for path in (self.store, self.sshd.folder) if self.synced else ():
+        for path in (self.store, self.folder / 'client') if self.synced else ():
             run(['sync', '-f', str(path)])
 
     def emptied_arrivals(self) -> Path:
@@ -81,21 +81,21 @@ def made_place(*, loop: bool = True) -> Iterator[Place]:
     synced: times mean nothing then."""
     folder = Path(tempfile.mkdtemp(prefix='plumbus-bench-', dir='/var/tmp'))  # /tmp may be memory
     folder.chmod(0o755)
-    store = folder / 'store'
-    store.mkdir()
+    store, client = folder / 'store', folder / 'client'
     account = Account()
-    mounted = loop and IS_ROOT and _mounted(folder / 'store.img', store)
-    try:
+    # An ext4 without a journal takes several times longer to make files after many were deleted, as they are between rounds.
+    with ExitStack() as disks:
+        disks.callback(shutil.rmtree, folder, ignore_errors=True)
+        mounted = [
+            disks.enter_context(_disk(place)) if loop and IS_ROOT else _folder(place)
+            for place in (store, client)
+        ]
         with account.opened(), Sshd() as sshd:
-            (folder / 'client' / 'source').mkdir(parents=True)
+            (client / 'source').mkdir()
             yield Place(
                 sshd=sshd, folder=folder, store=store, ssh_config=_configured(folder, sshd), account=account, synced=loop,
-                file_system='ext4 with a journal, loop-mounted' if mounted else 'a plain folder of this machine',
+                file_system='ext4 with a journal, loop-mounted' if all(mounted) else 'a plain folder of this machine',
             )  # fmt: skip
-    finally:
-        if mounted:
-            run(['umount', '--lazy', str(store)])
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None, accept: tuple[int, ...] = (0,)) -> str:  # fmt: skip
@@ -114,16 +114,28 @@ def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None 
     return out
 
 
-def _mounted(image: Path, folder: Path) -> bool:
+def _folder(place: Path) -> bool:
+    place.mkdir()
+    return False
+
+
+@contextmanager
+def _disk(place: Path) -> Iterator[bool]:
+    """Make a folder, and mount a disk of its own there. Yield False if that cannot be done here."""
+    _folder(place)
+    image = place.with_suffix('.img')
     with image.open('wb') as file:
         file.truncate(IMAGE_BYTES)
     try:
         run(['mkfs.ext4', '-q', '-F', '-m', '0', str(image)])
-        run(['mount', '-o', 'loop', str(image), str(folder)])
+        run(['mount', '-o', 'loop', str(image), str(place)])
     except (RuntimeError, OSError):
-        image.unlink()
-        return False
-    return True
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        run(['umount', '--lazy', str(place)])
 
 
 def _configured(folder: Path, sshd: Sshd) -> Path:
