@@ -113,7 +113,8 @@ class Joined:
             return self.before.entries
         for item in self.told.new.values():
             planner.place(item, None)
-        told, above, waiting = self.told, self.told.folders_above(), Waiting(self.fresh.values())
+        told, waiting = self.told, Waiting(self.fresh.values())
+        concerned = {*told.folders_above(), *told.changed, *told.gone, *told.new}
         kept = 0
         for known in self.manifest():
             path = known[0]
@@ -121,12 +122,7 @@ class Joined:
                 self._follow(kept)
                 self.steps += placed
                 kept = 0
-            if (
-                path not in above
-                and path not in told.changed
-                and path not in told.gone
-                and path not in told.new
-            ):
+            if path not in concerned:
                 kept += 1
                 continue
             self._follow(kept)
@@ -180,26 +176,26 @@ class Waiting:
     """New entries on their way into a listing: each goes before the first one that rsync would list after it."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._waiting = deque(sorted(entries, key=listing_place))
+        self._waiting = deque(sorted((listing_place(entry), entry.path) for entry in entries))
         self._here = True  # what lies in no folder comes first
 
     @property
     def rest(self) -> list[bytes]:
         """The paths of those that go to the end."""
-        return [entry.path for entry in self._waiting]
+        return [path for _, path in self._waiting]
 
     def is_near(self, entry: Entry) -> bool:
         """Given the next entry of the listing, return whether one may go before it: a folder's files follow its own entry."""
         if entry[1] != 'd':
             return self._here
-        self._here = bool(self._waiting) and self._waiting[0].path.rpartition(b'/')[0] == entry[0]
+        self._here = bool(self._waiting) and self._waiting[0][1].rpartition(b'/')[0] == entry[0]
         return bool(self._waiting)
 
     def before(self, entry: Entry) -> list[bytes]:
         """Given the next entry of the listing, return the paths of those that go before it."""
         place, found = listing_place(entry), []
-        while self._waiting and listing_place(self._waiting[0]) < place:
-            found.append(self._waiting.popleft().path)
+        while self._waiting and self._waiting[0][0] < place:
+            found.append(self._waiting.popleft()[1])
         if found and entry.kind == 'd':
             self.is_near(entry)
         return found

@@ -23,6 +23,7 @@ ORPHANS_S = 0.5  # from the child's end to KILL for those of its group who still
 HOPELESS_S = 10.0  # from KILL to giving up: a child may hang in the kernel on a dead disk
 LOOKS = 8  # at other activity than that of the pipes, in the time after which a child counts as silent
 PAUSE_S = 0.01  # after a small read, so that what comes line by line is read in batches
+PROMPT_READS = 16  # without that pause: what has little to say has ended by then
 ROOMY = 2**20  # a pipe of that size (fcntl(2)) does not run full in the meantime
 LAST_READS = 64  # what two pipes may still hold when nobody writes any more: 1 MiB each (pipe(7))
 
@@ -109,6 +110,7 @@ class Supervision:
         self._next_look = 0.0
         self._since = 0.0  # the last of: pipes closed, TERM, KILL, the child's end
         self._exited = self._killed = self._quiet = self._hopeless = False
+        self._prompt_reads_left = PROMPT_READS
         self._reads_left = LAST_READS
 
     def work(self) -> None:
@@ -142,14 +144,19 @@ class Supervision:
         if chunk:
             stream.hand_over(stream.splitter.feed(chunk))
             self._watch.saw_bytes()
-            if stream.roomy and len(chunk) < MAX_LINE // 4:
-                time.sleep(PAUSE_S)
+            self._await_more(stream, len(chunk))
             self._reads_left -= self._exited and self._killed
         else:
             self._selector.unregister(stream.file)
             self._streams.remove(stream)
             self._since = time.monotonic()
             stream.hand_over(stream.splitter.finish())
+
+    def _await_more(self, stream: Stream, length: int) -> None:
+        if self._prompt_reads_left > 0:
+            self._prompt_reads_left -= 1
+        elif stream.roomy and length < MAX_LINE // 4:
+            time.sleep(PAUSE_S)
 
     def _send(self) -> None:
         if not self._unsent:
