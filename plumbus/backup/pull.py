@@ -23,6 +23,7 @@ from plumbus.backup.reporting import readable
 from plumbus.backup.rsync_runs import RsyncRuns
 from plumbus.backup.scanning import Scanning
 from plumbus.backup.snapshots import Snapshot
+from plumbus.backup.syncing import sync
 from plumbus.backup.tally import Tally
 from plumbus.backup.tree import Tree
 from plumbus.backup.workspace import Workspace
@@ -172,12 +173,14 @@ class Pull:
         )
 
     def _link_copy(self, previous: Snapshot) -> None:
-        """Link-copy the last tree: it is ours."""
+        """Link-copy the last tree: it is ours. On the disk it comes while the client is still looked over: less is left to do at
+        the end."""
         if not self.workspace.filled:
             where = previous.tree, self.workspace.tree
             self.runs.accept(
                 fill(*where, self.runs.home, self.runs.cancellation, self.runs.time_left()), 'transfer'
             )
+            sync(self.workspace.path, self.runs.home, self.runs.cancellation)
 
     def _make_ready(self, plan: Plan) -> None:
         with ExitStack() as stack:

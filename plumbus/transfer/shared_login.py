@@ -16,7 +16,7 @@ from plumbus.cancellation import Cancellation
 from plumbus.transfer import process
 from plumbus.transfer.process import LineReader, Outcome
 
-LOOK_S = 0.005
+LOOK_S = 0.002
 GOODBYE_S = 5.0
 LAST_WORDS_S = 0.5
 # How ssh, and rsync above it, end when the connection is lost (rsync(1), EXIT VALUES).
