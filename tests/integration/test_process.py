@@ -20,6 +20,14 @@ from plumbus.transfer.processes import moved_mebibytes
 
 PYTHON = sys.executable
 LIMIT_S = 60
+# Says the next word when the last one was read (pipe(7), FIONREAD).
+WORD_BY_WORD = """
+import fcntl, sys, termios
+for word in range(int(sys.argv[1])):
+    print(word, flush=True)
+    while any(fcntl.ioctl(1, termios.FIONREAD, bytes(4))):
+        pass
+"""
 
 
 class Lines:
@@ -411,3 +419,19 @@ def test_it_hands_over_many_lines_at_a_time() -> None:
 
     assert sum(batches) == 1_000_001
     assert len(batches) < 2000  # in 64 KiB each it would be 122; line by line a million
+
+
+@pytest.mark.parametrize(('words', 'waited'), [(3, False), (1000, True)])
+def test_only_for_a_child_with_much_to_say_does_it_wait_until_more_has_come(
+    monkeypatch: pytest.MonkeyPatch, words: int, *, waited: bool
+) -> None:
+    pauses = list[float]()
+    monkeypatch.setattr(supervision, 'time', SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic))
+    lines = Lines()
+    run(
+        [PYTHON, '-c', WORD_BY_WORD, str(words)], cancellation=Cancellation(), idle_timeout_s=LIMIT_S,
+        on_output=lines.on_output,
+    )  # fmt: skip
+
+    assert len(lines.output) == words
+    assert bool(pauses) is waited
