@@ -34,7 +34,7 @@ def enter() -> None:
 
 def _furnish(folder: Path) -> None:
     system, disk = folder / 'system', folder / 'disk'
-    # Each in a tmpfs of its own: the kernel never frees a disk that is mounted below the image of itself.
+    # Each in a tmpfs of its own: worlds with the disk mounted below the image of itself stayed in memory after their end.
     for path in (system, disk):
         path.mkdir()
         run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'sample', path)
