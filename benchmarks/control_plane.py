@@ -49,12 +49,12 @@ def measure(folder: Path) -> Iterator[Figure]:
     filled(
         folder, schedule=f'30 {(datetime.now(UTC).hour + 12) % 24} * * *'
     )  # none of them while this goes on
-    sources = [_source(folder / f'source-{number}') for number in range(SOURCES)]
     with (
         Sshd() as sshd,
         Served(folder, PLUMBUS_ADMIN_PASSWORD=PASSWORD, TZ='UTC') as served,
         served.api as api,
     ):
+        sources = [_source(sshd.folder / f'source-{number}') for number in range(SOURCES)]
         jobs = [_jobs(api, sshd, source) for source in sources]
         time.sleep(SETTLE_S)
         yield from _under_load(served, api, jobs)
