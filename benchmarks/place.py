@@ -86,10 +86,7 @@ def made_place(*, loop: bool = True) -> Iterator[Place]:
     # An ext4 without a journal takes several times longer to make files after many were deleted, as they are between rounds.
     with ExitStack() as disks:
         disks.callback(shutil.rmtree, folder, ignore_errors=True)
-        mounted = [
-            disks.enter_context(_disk(place)) if loop and IS_ROOT else _folder(place)
-            for place in (store, client)
-        ]
+        mounted = [disks.enter_context(_disk(place, wanted=loop and IS_ROOT)) for place in (store, client)]
         with account.opened(), Sshd() as sshd:
             (client / 'source').mkdir()
             yield Place(
@@ -114,28 +111,28 @@ def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None 
     return out
 
 
-def _folder(place: Path) -> bool:
-    place.mkdir()
-    return False
-
-
 @contextmanager
-def _disk(place: Path) -> Iterator[bool]:
-    """Make a folder, and mount a disk of its own there. Yield False if that cannot be done here."""
-    _folder(place)
-    image = place.with_suffix('.img')
+def _disk(place: Path, *, wanted: bool) -> Iterator[bool]:
+    """Make a folder, and mount a disk of its own there if wanted. Yield whether that could be done."""
+    place.mkdir()
+    mounted = wanted and _mounted(place.with_suffix('.img'), place)
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            run(['umount', '--lazy', str(place)])
+
+
+def _mounted(image: Path, folder: Path) -> bool:
     with image.open('wb') as file:
         file.truncate(IMAGE_BYTES)
     try:
         run(['mkfs.ext4', '-q', '-F', '-m', '0', str(image)])
-        run(['mount', '-o', 'loop', str(image), str(place)])
+        run(['mount', '-o', 'loop', str(image), str(folder)])
     except (RuntimeError, OSError):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        run(['umount', '--lazy', str(place)])
+        image.unlink()
+        return False
+    return True
 
 
 def _configured(folder: Path, sshd: Sshd) -> Path:

@@ -58,8 +58,8 @@ async def test_the_rate_is_drawn_once_a_second_at_the_most(user: User) -> None:
     assert points(curve)[-1] == (1, 1)
 
 
-async def test_no_page_waits_for_a_library_of_charts(user: User) -> None:
+async def test_the_dashboard_waits_for_no_library_of_charts(user: User) -> None:
     """What is drawn by one is not there at once, and complains where it is taken away before it came."""
-    for address in ('/', '/backups/480'):
-        await user.open(address)
-        await user.should_not_see(kind=ui.echart)
+    await user.open('/')
+    await user.should_see(kind=Curve)
+    await user.should_not_see(kind=ui.echart)
